@@ -1,0 +1,86 @@
+#ifndef TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_
+#define TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "delegate/core/pattern_weights.h"
+#include "delegate/core/status.h"
+
+namespace tf_pconv {
+
+class ThreadPool;
+
+enum class Padding : uint8_t { kSame, kValid };
+enum class Activation : uint8_t { kNone, kRelu, kReluN1To1, kRelu6 };
+
+// Size of an NHWC tensor.
+struct ActivationShape {
+  int batch = 0;
+  int height = 0;
+  int width = 0;
+  int channels = 0;
+};
+
+// What a pattern convolution computes. Borrowed pointers need to live only
+// until PatternConv::Create returns.
+struct ConvDescription {
+  const PatternWeights* weights = nullptr;
+  int stride_height = 1;
+  int stride_width = 1;
+  Padding padding = Padding::kSame;
+  Activation activation = Activation::kNone;
+  // One value an output channel, or null.
+  const float* float_bias = nullptr;
+  const int32_t* int32_bias = nullptr;  // in units of input scale * scales[i]
+  // int8 only.
+  float input_scale = 0.0f;
+  int input_zero_point = 0;
+  float output_scale = 0.0f;
+  int output_zero_point = 0;
+};
+
+struct PatternConvOptions {
+  // Kernel of the list to use; null or empty chooses the fastest that this
+  // processor can run. An unknown or unusable name is an error.
+  const char* kernel = nullptr;
+};
+
+// A pattern convolution packed for this processor: NHWC in, NHWC out.
+// Create once, Resize for each new input shape, Run often. Run allocates
+// nothing and may be called from several threads with different workspaces.
+class PatternConv {
+ public:
+  virtual ~PatternConv() = default;
+
+  // Returns null and sets `status` where the description is malformed or no
+  // kernel can run it.
+  static std::unique_ptr<PatternConv> Create(const ConvDescription& description,
+                                             const PatternConvOptions& options,
+                                             Status* status);
+
+  // Prepares for inputs of `shape`.
+  virtual Status Resize(const ActivationShape& input) = 0;
+
+  virtual ActivationShape output_shape() const = 0;
+
+  // Scratch memory that Run needs for `threads` threads, aligned to 64 bytes.
+  virtual size_t WorkspaceBytes(int threads) const = 0;
+
+  // Computes one output. `pool` may be null for a single thread.
+  virtual void Run(const void* input, void* output, void* workspace,
+                   ThreadPool* pool) const = 0;
+
+  virtual const char* kernel_name() const = 0;
+};
+
+// How many times faster than a good dense convolution of the same type the
+// pattern convolution is expected to be on this processor, layout changes
+// included.
+double PredictSpeedup(const ConvDescription& description,
+                      const ActivationShape& input);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_

@@ -1,0 +1,49 @@
+#ifndef TF_PCONV_DELEGATE_CORE_PATTERN_WEIGHTS_H_
+#define TF_PCONV_DELEGATE_CORE_PATTERN_WEIGHTS_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace tf_pconv {
+
+enum class DataType : uint8_t { kFloat32, kInt8 };
+
+inline constexpr int kPatternEntries = 4;  // weights kept of a 3x3 kernel
+
+// One input channel of a filter group: which pattern its kernels keep.
+struct GroupKernel {
+  uint16_t channel;
+  uint16_t pattern;  // index into PatternWeights::patterns
+};
+
+// The weights of a 3x3 pattern convolution, as docs/fkw.md describes them:
+// the common form of FKW files and of dense weights that follow patterns.
+struct PatternWeights {
+  DataType type = DataType::kFloat32;
+  int filters = 0;     // output channels
+  int channels = 0;    // input channels
+  int group_size = 1;  // filters of a group; the last group holds the rest
+  // Kept weights of each pattern: bit 3 * row + column, four bits set.
+  std::vector<uint16_t> patterns;
+  // Output channel of the i-th stored filter.
+  std::vector<int32_t> filter_order;
+  // Group g has the kernels group_begin[g] up to group_begin[g + 1].
+  std::vector<uint32_t> group_begin;
+  std::vector<GroupKernel> kernels;
+  // For each group kernel, for each filter of its group, four values in the
+  // order of the pattern's bits. One of the two is filled, as `type` says.
+  std::vector<float> float_values;
+  std::vector<int8_t> int8_values;
+  // Quantisation scale of each output channel (int8 only).
+  std::vector<float> scales;
+
+  int groups() const { return (filters + group_size - 1) / group_size; }
+  int FiltersOfGroup(int group) const {
+    const int rest = filters - group * group_size;
+    return rest < group_size ? rest : group_size;
+  }
+};
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_PATTERN_WEIGHTS_H_

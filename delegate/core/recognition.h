@@ -1,0 +1,26 @@
+#ifndef TF_PCONV_DELEGATE_CORE_RECOGNITION_H_
+#define TF_PCONV_DELEGATE_CORE_RECOGNITION_H_
+
+#include "delegate/core/pattern_weights.h"
+#include "delegate/core/status.h"
+
+namespace tf_pconv {
+
+// Dense 3x3 weights in the order of TFLite: [filters, 3, 3, channels].
+struct DenseWeights {
+  DataType type = DataType::kFloat32;
+  int filters = 0;
+  int channels = 0;
+  const void* values = nullptr;
+  const float* scales = nullptr;  // one an output channel; int8 only
+};
+
+// Finds patterns, removed kernels and filter groups in dense weights. A group
+// is a set of filters whose non-zeros fit one shared mask, so weights that
+// quantisation turned into zero do not hide it. Fails, with the reason, where
+// a kernel keeps more than four weights or too few weights are zero.
+Status RecognizePatterns(const DenseWeights& dense, PatternWeights* weights);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_RECOGNITION_H_
