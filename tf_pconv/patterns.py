@@ -1,0 +1,180 @@
+"""Pattern libraries: the few ways in which a 3x3 kernel keeps four of its nine weights.
+
+A pattern is stored as a 9-bit integer, bit `3 * row + column`. PCONV (Ma et al., AAAI 2020) calls it
+a sparse convolution pattern (SCP).
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+SIDE = 3
+ENTRIES = 4
+"""Weights that a pattern keeps."""
+
+_BITS = 1 << np.arange(SIDE * SIDE)
+_CENTRE = 4
+
+
+@keras.saving.register_keras_serializable(package="tf_pconv")
+@dataclasses.dataclass(frozen=True)
+class PatternLibrary:
+    """A small ordered set of patterns. Libraries are equal when their masks are, in the same order.
+
+    Attributes:
+        name: Name shown in reports; not part of equality.
+        masks: One 9-bit integer per pattern, bit `3 * row + column`, four bits set, no two equal.
+
+    Raises:
+        ValueError: No pattern, a pattern that does not keep exactly four weights, or one twice.
+
+    Example:
+        >>> library = PatternLibrary("upper", (0b000_111_010,))
+        >>> library.to_array()[0].tolist()
+        [[0, 1, 0], [1, 1, 1], [0, 0, 0]]
+    """
+
+    name: str = dataclasses.field(compare=False)
+    masks: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "masks", tuple(int(mask) for mask in self.masks))
+        if not self.masks:
+            raise ValueError(f"The pattern library '{self.name}' is empty; give at least one pattern.")
+        for place, mask in enumerate(self.masks):
+            if not 0 <= mask < 1 << SIDE * SIDE:
+                raise ValueError(
+                    f"Pattern {place} of the library '{self.name}' is {mask}; a 3x3 mask is an integer "
+                    f"from 0 to {(1 << SIDE * SIDE) - 1}, bit 3 * row + column."
+                )
+            if mask.bit_count() != ENTRIES:
+                raise ValueError(
+                    f"Pattern {place} of the library '{self.name}' keeps {mask.bit_count()} weights:\n"
+                    f"{_drawing(mask)}\nEvery pattern keeps exactly {ENTRIES} of 9."
+                )
+        repeated = [mask for mask, count in collections.Counter(self.masks).items() if count > 1]
+        if repeated:
+            places = [place for place, mask in enumerate(self.masks) if mask == repeated[0]]
+            raise ValueError(
+                f"Patterns {places} of the library '{self.name}' are the same:\n"
+                f"{_drawing(repeated[0])}\nGive every pattern once."
+            )
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __str__(self) -> str:
+        rows = [_drawing(mask).split("\n") for mask in self.masks]
+        drawing = "\n".join("   ".join(row) for row in zip(*rows, strict=True))
+        return f"{self.name} ({len(self)} patterns)\n{drawing}"
+
+    def to_array(self) -> npt.NDArray[np.uint8]:
+        """Returns the masks as a 0/1 array of shape (patterns, 3, 3), uint8."""
+        bits = np.array(self.masks)[:, None] & _BITS
+        return (bits != 0).astype(np.uint8).reshape(-1, SIDE, SIDE)
+
+    @classmethod
+    def from_arrays(cls, arrays: npt.ArrayLike, name: str = "custom") -> PatternLibrary:
+        """Makes a library from 0/1 masks.
+
+        Args:
+            arrays: Masks of shape (patterns, 3, 3), any numeric or boolean type, values 0 and 1.
+            name: Name shown in reports.
+
+        Raises:
+            ValueError: Wrong shape, values other than 0 and 1, or a rule of the library is broken.
+
+        Example:
+            >>> PatternLibrary.from_arrays([[[1, 1, 0], [1, 1, 0], [0, 0, 0]]], "corner").masks
+            (27,)
+        """
+        try:
+            masks = np.asarray(arrays)
+        except ValueError as error:
+            raise ValueError(f"The patterns do not form one array of shape (patterns, 3, 3): {error}.") from error
+        if masks.ndim != 3 or masks.shape[1:] != (SIDE, SIDE):
+            raise ValueError(
+                f"Patterns have the shape (patterns, 3, 3); received {masks.shape}."
+                + (" Put a single mask in a list." if masks.shape == (SIDE, SIDE) else "")
+            )
+        if not np.isin(masks, (0, 1)).all():
+            raise ValueError(
+                f"Patterns consist of 0 (pruned) and 1 (kept); received the values {np.unique(masks).tolist()}."
+            )
+        return cls(name, tuple((masks.reshape(-1, SIDE * SIDE) != 0) @ _BITS))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs, in JSON types."""
+        return {"name": self.name, "masks": list(self.masks)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> PatternLibrary:
+        """Makes a library from the result of `get_config`."""
+        return cls(config["name"], tuple(config["masks"]))
+
+
+def _drawing(mask: int) -> str:
+    """Draws a mask in three lines, `#` kept and `.` pruned."""
+    cells = ["#" if mask >> bit & 1 else "." for bit in range(SIDE * SIDE)]
+    return "\n".join(" ".join(cells[start : start + SIDE]) for start in range(0, SIDE * SIDE, SIDE))
+
+
+T_SHAPES = (0b000_111_010, 0b010_011_010, 0b010_111_000, 0b010_110_010)
+"""The four SCPs of PCONV, figure 2: the centre and three of its four neighbours."""
+
+GAUSSIAN_BLOCKS = (0b000_011_011, 0b000_110_110, 0b011_011_000, 0b110_110_000)
+"""The four 2x2 blocks that contain the centre; their sum is the 3x3 Gaussian."""
+
+_LIBRARIES = {
+    "pconv4": PatternLibrary("pconv4", T_SHAPES),
+    "scp8": PatternLibrary("scp8", T_SHAPES + GAUSSIAN_BLOCKS),
+}
+
+
+def get_library(identifier: str | PatternLibrary | Mapping[str, Any] | npt.ArrayLike) -> PatternLibrary:
+    """Returns the pattern library that a name, object, config or array of masks stands for.
+
+    Args:
+        identifier: `"pconv4"` (the four T-shapes of PCONV), `"scp8"` (T-shapes and centred 2x2
+            Gaussian blocks), a `PatternLibrary`, its config (plain or serialised by Keras), or 0/1
+            masks of shape (patterns, 3, 3).
+
+    Raises:
+        ValueError: Unknown name, or masks that break a rule of `PatternLibrary`.
+
+    Example:
+        >>> len(get_library("scp8"))
+        8
+    """
+    raise NotImplementedError
+
+
+def natural_patterns(
+    source: keras.Model | Iterable[npt.ArrayLike], count: int = 8, name: str = "natural"
+) -> PatternLibrary:
+    """Mines the patterns that the 3x3 kernels of a trained model already show.
+
+    The natural pattern of a kernel is its centre and the three largest others by magnitude; the
+    `count` most frequent of the 56 possible ones form the library, the most frequent first (PatDNN,
+    Niu et al., ASPLOS 2020, section 4.1).
+
+    Args:
+        source: A Keras model, or kernels of shape (3, 3, in, out). Other kernel sizes in a model are
+            passed over.
+        count: Patterns to keep, 1 to 56. PatDNN recommends 8. Fewer come back if the weights show
+            fewer.
+        name: Name of the library.
+
+    Raises:
+        ValueError: No 3x3 kernel, weights that are not finite, or `count` out of range.
+    """
+    raise NotImplementedError
