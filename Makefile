@@ -1,0 +1,52 @@
+# The front door. `make help` lists what it can do.
+PYTHON ?= python3
+PYTEST_FLAGS ?= -n 2
+BENCH_SECONDS ?= 5
+
+python := .venv/bin/python
+installed := .venv/.installed
+python_sources := tf_pconv tests examples delegate setup.py
+cc_sources = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc' | grep -v '^third_party/')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup delegate demo test bench lint format wheel clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(installed) delegate ## Install what is needed and build the delegate
+
+$(installed): requirements.txt requirements-dev.txt pyproject.toml scripts/setup.sh scripts/debian-packages.txt
+	scripts/setup.sh "$(PYTHON)"
+	touch $@
+
+delegate: $(installed) ## Build the delegate into the Python package
+	scripts/build_delegate.sh
+
+demo: setup ## Prune, fine-tune, convert and time a small network (digits)
+	$(python) examples/digits.py
+
+test: setup ## Run all tests
+	bazel test -c opt //...
+	$(python) -m pytest $(PYTEST_FLAGS)
+
+bench: setup ## Time pattern layers against dense XNNPACK
+	$(python) -m tf_pconv.cli bench --table --seconds $(BENCH_SECONDS)
+
+lint: setup ## Check style and types
+	.venv/bin/ruff check $(python_sources)
+	.venv/bin/ruff format --check $(python_sources)
+	.venv/bin/mypy
+	.venv/bin/clang-format --dry-run --Werror $(cc_sources)
+
+format: setup ## Rewrite the sources in the house style
+	.venv/bin/ruff check --fix $(python_sources)
+	.venv/bin/ruff format $(python_sources)
+	.venv/bin/clang-format -i $(cc_sources)
+
+wheel: setup ## Build the wheel, delegate included, into dist/
+	$(python) -m pip wheel --no-deps --wheel-dir dist .
+
+clean: ## Remove what was built, except .venv
+	rm -rf build dist out tf_pconv/_native *.egg-info
+	command -v bazel >/dev/null && bazel clean || true
