@@ -1,0 +1,182 @@
+#include "delegate/core/description.h"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tf_pconv {
+namespace {
+
+// The limits of docs/fkw.md.
+constexpr int kMaxChannels = 65536;
+constexpr int kMaxPatterns = 126;
+
+Status CheckPatterns(const std::vector<uint16_t>& patterns) {
+  if (patterns.empty() || patterns.size() > kMaxPatterns) {
+    return Status::Error("%zu patterns; 1 to %d are accepted", patterns.size(),
+                         kMaxPatterns);
+  }
+  for (uint16_t mask : patterns) {
+    if (mask > 0x1ff || __builtin_popcount(mask) != kPatternEntries) {
+      return Status::Error(
+          "pattern mask 0x%x; exactly 4 of the bits 0 to 8 must be set", mask);
+    }
+  }
+  return Status();
+}
+
+Status CheckFilterOrder(const PatternWeights& weights) {
+  if (weights.filter_order.size() != static_cast<size_t>(weights.filters)) {
+    return Status::Error("filter order has %zu entries for %d filters",
+                         weights.filter_order.size(), weights.filters);
+  }
+  std::vector<bool> seen(weights.filters);
+  for (int32_t filter : weights.filter_order) {
+    if (filter < 0 || filter >= weights.filters || seen[filter]) {
+      return Status::Error(
+          "filter order is not a permutation: %d is out of range or twice in "
+          "it",
+          static_cast<int>(filter));
+    }
+    seen[filter] = true;
+  }
+  return Status();
+}
+
+// Group boundaries, kernels, and the number of values they imply.
+Status CheckGroups(const PatternWeights& weights) {
+  const std::vector<uint32_t>& begin = weights.group_begin;
+  const int groups = weights.groups();
+  if (begin.size() != static_cast<size_t>(groups) + 1) {
+    return Status::Error("%zu group boundaries for %d filter groups; %d needed",
+                         begin.size(), groups, groups + 1);
+  }
+  if (begin.front() != 0 || begin.back() != weights.kernels.size()) {
+    return Status::Error(
+        "group boundaries go from %u to %u; the layer has %zu "
+        "group kernels",
+        begin.front(), begin.back(), weights.kernels.size());
+  }
+  size_t values = 0;
+  for (int group = 0; group < groups; ++group) {
+    if (begin[group] > begin[group + 1]) {
+      return Status::Error("group %d ends before it begins", group);
+    }
+    values += size_t{begin[group + 1] - begin[group]} * kPatternEntries *
+              weights.FiltersOfGroup(group);
+  }
+  for (const GroupKernel& kernel : weights.kernels) {
+    if (kernel.channel >= weights.channels ||
+        kernel.pattern >= weights.patterns.size()) {
+      return Status::Error(
+          "group kernel of channel %u and pattern %u; the layer has %d "
+          "channels and %zu patterns",
+          kernel.channel, kernel.pattern, weights.channels,
+          weights.patterns.size());
+    }
+  }
+  const size_t given = weights.type == DataType::kInt8
+                           ? weights.int8_values.size()
+                           : weights.float_values.size();
+  if (given != values) {
+    return Status::Error("%zu weight values; the group kernels need %zu", given,
+                         values);
+  }
+  return Status();
+}
+
+Status CheckWeights(const PatternWeights& weights) {
+  if (weights.type != DataType::kFloat32 && weights.type != DataType::kInt8) {
+    return Status::Error("weight type %d; float32 and int8 are accepted",
+                         static_cast<int>(weights.type));
+  }
+  if (weights.filters < 1 || weights.filters > kMaxChannels ||
+      weights.channels < 1 || weights.channels > kMaxChannels) {
+    return Status::Error("%d filters of %d channels; 1 to %d are accepted",
+                         weights.filters, weights.channels, kMaxChannels);
+  }
+  if (weights.group_size < 1 || weights.group_size > kMaxChannels) {
+    return Status::Error("group size %d; 1 to %d are accepted",
+                         weights.group_size, kMaxChannels);
+  }
+  Status status = CheckPatterns(weights.patterns);
+  if (status.ok()) status = CheckFilterOrder(weights);
+  if (status.ok()) status = CheckGroups(weights);
+  return status;
+}
+
+bool ValidScale(float scale) { return std::isfinite(scale) && scale > 0.0f; }
+
+bool ValidZeroPoint(int value) { return value >= -128 && value <= 127; }
+
+Status CheckQuantization(const ConvDescription& description) {
+  const PatternWeights& weights = *description.weights;
+  if (description.float_bias != nullptr) {
+    return Status::Error("an int8 convolution takes an int32 bias, not float");
+  }
+  if (weights.scales.size() != static_cast<size_t>(weights.filters)) {
+    return Status::Error("%zu weight scales for %d filters",
+                         weights.scales.size(), weights.filters);
+  }
+  if (!ValidScale(description.input_scale) ||
+      !ValidScale(description.output_scale)) {
+    return Status::Error(
+        "input scale %g, output scale %g; scales must be positive and finite",
+        static_cast<double>(description.input_scale),
+        static_cast<double>(description.output_scale));
+  }
+  if (!ValidZeroPoint(description.input_zero_point) ||
+      !ValidZeroPoint(description.output_zero_point)) {
+    return Status::Error(
+        "input zero point %d, output zero point %d; -128 to 127 are accepted",
+        description.input_zero_point, description.output_zero_point);
+  }
+  for (int filter = 0; filter < weights.filters; ++filter) {
+    const float scale = weights.scales[filter];
+    if (!ValidScale(scale) || !std::isfinite(description.input_scale * scale /
+                                             description.output_scale)) {
+      return Status::Error(
+          "weight scale of filter %d is %g; it must be positive, and input "
+          "scale * weight scale / output scale finite",
+          filter, static_cast<double>(scale));
+    }
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status CheckDescription(const ConvDescription& description) {
+  if (description.weights == nullptr) {
+    return Status::Error("the convolution has no weights");
+  }
+  const int stride_height = description.stride_height;
+  const int stride_width = description.stride_width;
+  if (stride_height < 1 || stride_height > 2 || stride_width < 1 ||
+      stride_width > 2) {
+    return Status::Error("stride %dx%d; 1 and 2 are accepted", stride_height,
+                         stride_width);
+  }
+  if (description.padding != Padding::kSame &&
+      description.padding != Padding::kValid) {
+    return Status::Error("padding %d; SAME and VALID are accepted",
+                         static_cast<int>(description.padding));
+  }
+  if (description.activation > Activation::kRelu6) {
+    return Status::Error(
+        "activation %d; NONE, RELU, RELU_N1_TO_1 and RELU6 are accepted",
+        static_cast<int>(description.activation));
+  }
+  Status status = CheckWeights(*description.weights);
+  if (!status.ok()) return status;
+  if (description.weights->type == DataType::kInt8) {
+    return CheckQuantization(description);
+  }
+  if (description.int32_bias != nullptr) {
+    return Status::Error("a float32 convolution takes a float bias, not int32");
+  }
+  return status;
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,72 @@
+#include "delegate/core/geometry.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace tf_pconv {
+namespace {
+
+// Output size of one dimension, and the padding before it.
+int OutputSize(Padding padding, int size, int stride, int* pad_before) {
+  *pad_before = 0;
+  if (padding == Padding::kValid) {
+    return size < kKernelSide ? 0 : (size - kKernelSide) / stride + 1;
+  }
+  const int output = (size - 1) / stride + 1;
+  // 64 bits: the last window of the largest image ends past INT_MAX.
+  const int64_t end = int64_t{output - 1} * stride + kKernelSide;
+  *pad_before = static_cast<int>(std::max<int64_t>(end - size, 0) / 2);
+  return output;
+}
+
+// Pixels are numbered with int; a tensor, four bytes an element, must be
+// addressable.
+bool Addressable(const ActivationShape& shape) {
+  int pixels;
+  ptrdiff_t bytes;
+  return !__builtin_mul_overflow(shape.batch, shape.height, &pixels) &&
+         !__builtin_mul_overflow(pixels, shape.width, &pixels) &&
+         !__builtin_mul_overflow(ptrdiff_t{pixels}, shape.channels, &bytes) &&
+         !__builtin_mul_overflow(bytes, ptrdiff_t{4}, &bytes);
+}
+
+}  // namespace
+
+Status ComputeGeometry(const ConvDescription& description,
+                       const ActivationShape& input, Geometry* geometry) {
+  if (input.batch < 1 || input.height < 1 || input.width < 1) {
+    return Status::Error(
+        "input shape is %dx%dx%dx%d; batch, height and width must be at "
+        "least 1",
+        input.batch, input.height, input.width, input.channels);
+  }
+  if (input.channels != description.weights->channels) {
+    return Status::Error("input has %d channels; the weights are for %d",
+                         input.channels, description.weights->channels);
+  }
+  Geometry result;
+  result.input = input;
+  result.stride_height = description.stride_height;
+  result.stride_width = description.stride_width;
+  result.output.batch = input.batch;
+  result.output.height = OutputSize(description.padding, input.height,
+                                    description.stride_height, &result.pad_top);
+  result.output.width = OutputSize(description.padding, input.width,
+                                   description.stride_width, &result.pad_left);
+  result.output.channels = description.weights->filters;
+  if (result.output.height < 1 || result.output.width < 1) {
+    return Status::Error(
+        "input of %dx%d pixels is smaller than the 3x3 kernel; VALID padding "
+        "needs at least 3x3",
+        input.height, input.width);
+  }
+  if (!Addressable(result.input) || !Addressable(result.output)) {
+    return Status::Error("input shape %dx%dx%dx%d is too large", input.batch,
+                         input.height, input.width, input.channels);
+  }
+  *geometry = result;
+  return Status();
+}
+
+}  // namespace tf_pconv

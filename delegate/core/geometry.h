@@ -1,0 +1,30 @@
+#ifndef TF_PCONV_DELEGATE_CORE_GEOMETRY_H_
+#define TF_PCONV_DELEGATE_CORE_GEOMETRY_H_
+
+#include "delegate/core/pattern_conv.h"
+#include "delegate/core/status.h"
+
+namespace tf_pconv {
+
+inline constexpr int kKernelSide = 3;
+
+// Where the windows of a 3x3 convolution lie. The window of output (y, x)
+// starts at input (y * stride_height - pad_top, x * stride_width - pad_left);
+// what lies outside the input is padding.
+struct Geometry {
+  ActivationShape input;
+  ActivationShape output;
+  int stride_height = 1;
+  int stride_width = 1;
+  int pad_top = 0;
+  int pad_left = 0;
+};
+
+// Follows TFLite's rules for SAME and VALID. Fails where the input does not fit
+// the description or where the output would be empty or too large to address.
+Status ComputeGeometry(const ConvDescription& description,
+                       const ActivationShape& input, Geometry* geometry);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_GEOMETRY_H_

@@ -1,0 +1,52 @@
+#include "delegate/core/output_stage.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace tf_pconv {
+
+FloatRange ActivationRange(Activation activation) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  switch (activation) {
+    case Activation::kNone:
+      break;
+    case Activation::kRelu:
+      return {0.0f, kInfinity};
+    case Activation::kReluN1To1:
+      return {-1.0f, 1.0f};
+    case Activation::kRelu6:
+      return {0.0f, 6.0f};
+  }
+  return {-kInfinity, kInfinity};
+}
+
+Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
+  Int8OutputStage stage;
+  for (float scale : description.weights->scales) {
+    stage.multipliers.push_back(description.input_scale * scale /
+                                description.output_scale);
+  }
+  stage.zero_point = description.output_zero_point;
+  const FloatRange range = ActivationRange(description.activation);
+  // The quantised bounds, clamped to what int8 holds (infinities included).
+  const auto quantize = [&](float value) {
+    const float scaled = std::round(value / description.output_scale) +
+                         static_cast<float>(stage.zero_point);
+    return static_cast<int32_t>(std::clamp(scaled, -128.0f, 127.0f));
+  };
+  stage.min = quantize(range.min);
+  stage.max = quantize(range.max);
+  return stage;
+}
+
+int8_t Requantize(const Int8OutputStage& stage, int filter, int32_t sum) {
+  const float low = static_cast<float>(stage.min - stage.zero_point);
+  const float high = static_cast<float>(stage.max - stage.zero_point);
+  const float scaled = static_cast<float>(sum) * stage.multipliers[filter];
+  return static_cast<int8_t>(
+      static_cast<int32_t>(std::nearbyint(std::clamp(scaled, low, high))) +
+      stage.zero_point);
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,35 @@
+#ifndef TF_PCONV_DELEGATE_CORE_OUTPUT_STAGE_H_
+#define TF_PCONV_DELEGATE_CORE_OUTPUT_STAGE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "delegate/core/pattern_conv.h"
+
+namespace tf_pconv {
+
+// From int32 sums to int8 outputs, as XNNPACK does it:
+//   y = clamp(round_to_nearest_even(sum * multipliers[filter]) + zero_point).
+struct Int8OutputStage {
+  std::vector<float> multipliers;  // one an output channel
+  int32_t zero_point = 0;
+  int32_t min = -128;  // the activation's range, in outputs
+  int32_t max = 127;
+};
+
+// Outputs of a fused activation in float32.
+struct FloatRange {
+  float min;
+  float max;
+};
+
+Int8OutputStage MakeInt8OutputStage(const ConvDescription& description);
+
+FloatRange ActivationRange(Activation activation);
+
+// The output of one sum.
+int8_t Requantize(const Int8OutputStage& stage, int filter, int32_t sum);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_OUTPUT_STAGE_H_

@@ -1,0 +1,197 @@
+#include "delegate/core/reference.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "delegate/core/geometry.h"
+#include "delegate/core/output_stage.h"
+#include "delegate/core/thread_pool.h"
+
+namespace tf_pconv {
+namespace {
+
+// What differs between the types: the sum, and how it becomes an output.
+struct FloatMath {
+  using Value = float;
+  using Sum = float;
+
+  explicit FloatMath(const ConvDescription& description)
+      : range(ActivationRange(description.activation)) {
+    if (description.float_bias != nullptr) {
+      bias.assign(description.float_bias,
+                  description.float_bias + description.weights->filters);
+    }
+  }
+
+  const std::vector<float>& Values(const PatternWeights& weights) const {
+    return weights.float_values;
+  }
+  float Bias(int filter) const { return bias.empty() ? 0.0f : bias[filter]; }
+  float Product(float weight, float input) const { return weight * input; }
+  float Output(int, float sum) const {
+    return std::min(std::max(sum, range.min), range.max);
+  }
+
+  FloatRange range;
+  std::vector<float> bias;
+};
+
+struct Int8Math {
+  using Value = int8_t;
+  // Sums wrap around like those of vector instructions; sums of real layers
+  // stay far below the limit.
+  using Sum = uint32_t;
+
+  explicit Int8Math(const ConvDescription& description)
+      : input_zero_point(description.input_zero_point),
+        stage(MakeInt8OutputStage(description)) {
+    if (description.int32_bias != nullptr) {
+      bias.assign(description.int32_bias,
+                  description.int32_bias + description.weights->filters);
+    }
+  }
+
+  const std::vector<int8_t>& Values(const PatternWeights& weights) const {
+    return weights.int8_values;
+  }
+  uint32_t Bias(int filter) const { return bias.empty() ? 0 : bias[filter]; }
+  uint32_t Product(int8_t weight, int8_t input) const {
+    return static_cast<uint32_t>(weight * (input - input_zero_point));
+  }
+  int8_t Output(int filter, uint32_t sum) const {
+    int32_t value;
+    std::memcpy(&value, &sum, sizeof(value));
+    return Requantize(stage, filter, value);
+  }
+
+  int input_zero_point;
+  Int8OutputStage stage;
+  std::vector<int32_t> bias;
+};
+
+template <typename Math>
+class ReferenceConv : public PatternConv {
+ public:
+  explicit ReferenceConv(const ConvDescription& description)
+      : weights_(*description.weights),
+        description_(description),
+        math_(description) {
+    description_.weights = &weights_;
+    for (int pattern = 0; pattern < static_cast<int>(weights_.patterns.size());
+         ++pattern) {
+      for (int tap = 0; tap < kKernelSide * kKernelSide; ++tap) {
+        if (weights_.patterns[pattern] >> tap & 1) taps_.push_back(tap);
+      }
+    }
+  }
+
+  Status Resize(const ActivationShape& input) override {
+    return ComputeGeometry(description_, input, &geometry_);
+  }
+
+  ActivationShape output_shape() const override { return geometry_.output; }
+
+  size_t WorkspaceBytes(int) const override { return 0; }
+
+  void Run(const void* input, void* output, void*,
+           ThreadPool* pool) const override {
+    Call call = {this, static_cast<const Value*>(input),
+                 static_cast<Value*>(output)};
+    if (pool == nullptr) {
+      RunShare(&call, 0, 1);
+    } else {
+      pool->Run(RunShare, &call);
+    }
+  }
+
+  const char* kernel_name() const override { return kReferenceKernelName; }
+
+ private:
+  using Value = typename Math::Value;
+  using Sum = typename Math::Sum;
+
+  struct Call {
+    const ReferenceConv* conv;
+    const Value* input;
+    Value* output;
+  };
+
+  static void RunShare(void* context, int share, int shares) {
+    const Call& call = *static_cast<Call*>(context);
+    const ActivationShape& shape = call.conv->geometry_.output;
+    const int64_t rows = int64_t{shape.batch} * shape.height;
+    for (int64_t row = rows * share / shares; row < rows * (share + 1) / shares;
+         ++row) {
+      for (int x = 0; x < shape.width; ++x) {
+        call.conv->ComputePixel(
+            call.input, static_cast<int>(row / shape.height),
+            static_cast<int>(row % shape.height), x,
+            call.output + (row * shape.width + x) * shape.channels);
+      }
+    }
+  }
+
+  void ComputePixel(const Value* input, int image, int y, int x,
+                    Value* output) const {
+    // The taps of the window at this pixel; null in the padding.
+    const Value* window[kKernelSide * kKernelSide];
+    const ActivationShape& shape = geometry_.input;
+    for (int tap = 0; tap < kKernelSide * kKernelSide; ++tap) {
+      const int row =
+          y * geometry_.stride_height - geometry_.pad_top + tap / kKernelSide;
+      const int column =
+          x * geometry_.stride_width - geometry_.pad_left + tap % kKernelSide;
+      const bool inside =
+          row >= 0 && row < shape.height && column >= 0 && column < shape.width;
+      const ptrdiff_t pixel =
+          (ptrdiff_t{image} * shape.height + row) * shape.width + column;
+      window[tap] = inside ? input + pixel * shape.channels : nullptr;
+    }
+    const Value* values = math_.Values(weights_).data();
+    for (int group = 0; group < weights_.groups(); ++group) {
+      const int filters = weights_.FiltersOfGroup(group);
+      const uint32_t begin = weights_.group_begin[group];
+      const uint32_t kernels = weights_.group_begin[group + 1] - begin;
+      for (int i = 0; i < filters; ++i) {
+        const int filter =
+            weights_.filter_order[group * weights_.group_size + i];
+        Sum sum = math_.Bias(filter);
+        for (uint32_t k = 0; k < kernels; ++k) {
+          const GroupKernel& kernel = weights_.kernels[begin + k];
+          const int* taps = &taps_[kernel.pattern * kPatternEntries];
+          const Value* kept =
+              values + (size_t{k} * filters + i) * kPatternEntries;
+          for (int entry = 0; entry < kPatternEntries; ++entry) {
+            const Value* pixel = window[taps[entry]];
+            if (pixel != nullptr) {
+              sum += math_.Product(kept[entry], pixel[kernel.channel]);
+            }
+          }
+        }
+        output[filter] = math_.Output(filter, sum);
+      }
+      values += size_t{kernels} * filters * kPatternEntries;
+    }
+  }
+
+  PatternWeights weights_;
+  ConvDescription description_;
+  Math math_;
+  Geometry geometry_;
+  std::vector<int> taps_;  // four of each pattern, lowest first
+};
+
+}  // namespace
+
+std::unique_ptr<PatternConv> CreateReferenceConv(
+    const ConvDescription& description) {
+  if (description.weights->type == DataType::kInt8) {
+    return std::make_unique<ReferenceConv<Int8Math>>(description);
+  }
+  return std::make_unique<ReferenceConv<FloatMath>>(description);
+}
+
+}  // namespace tf_pconv
