@@ -1,0 +1,104 @@
+#include "delegate/core/thread_pool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace tf_pconv {
+namespace {
+
+std::unique_ptr<ThreadPool> CreatePool(int threads) {
+  Status status;
+  auto pool = ThreadPool::Create(threads, &status);
+  EXPECT_TRUE(status.ok()) << status.message();
+  return pool;
+}
+
+TEST(ThreadPoolTest, EachShareRunsOnce) {
+  for (int threads = 1; threads <= 5; ++threads) {
+    auto pool = CreatePool(threads);
+    ASSERT_NE(pool, nullptr);
+    EXPECT_EQ(pool->threads(), threads);
+    std::vector<std::atomic<int>> runs(threads);
+    for (int round = 1; round <= 200; ++round) {
+      pool->Run(
+          [](void* context, int share, int shares) {
+            auto& runs = *static_cast<std::vector<std::atomic<int>>*>(context);
+            ASSERT_EQ(static_cast<size_t>(shares), runs.size());
+            ++runs[share];
+          },
+          &runs);
+      for (const auto& count : runs) ASSERT_EQ(count.load(), round);
+    }
+  }
+}
+
+TEST(ThreadPoolTest, TheCallerTakesShareZero) {
+  auto pool = CreatePool(3);
+  std::thread::id zero;
+  pool->Run(
+      [](void* context, int share, int) {
+        if (share == 0) {
+          *static_cast<std::thread::id*>(context) = std::this_thread::get_id();
+        }
+      },
+      &zero);
+  EXPECT_EQ(zero, std::this_thread::get_id());
+}
+
+TEST(ThreadPoolTest, ThreadsThatFellAsleepWakeUp) {
+  auto pool = CreatePool(2);
+  std::atomic<int> runs{0};
+  for (int round = 0; round < 3; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    pool->Run([](void* context, int,
+                 int) { ++*static_cast<std::atomic<int>*>(context); },
+              &runs);
+  }
+  EXPECT_EQ(runs.load(), 6);
+}
+
+TEST(ThreadPoolTest, CallersTakeTurns) {
+  auto pool = CreatePool(3);
+  struct Shared {
+    std::atomic<int> inside{0};
+    std::atomic<int> most{0};
+    std::atomic<int> runs{0};
+  } shared;
+  auto call = [&] {
+    for (int round = 0; round < 100; ++round) {
+      pool->Run(
+          [](void* context, int, int shares) {
+            auto* shared = static_cast<Shared*>(context);
+            const int inside = ++shared->inside;
+            int most = shared->most;
+            while (most < inside &&
+                   !shared->most.compare_exchange_weak(most, inside)) {
+            }
+            EXPECT_LE(inside, shares);
+            ++shared->runs;
+            --shared->inside;
+          },
+          &shared);
+    }
+  };
+  std::thread first(call), second(call);
+  first.join();
+  second.join();
+  EXPECT_EQ(shared.runs.load(), 600);
+  EXPECT_LE(shared.most.load(), 3);
+}
+
+TEST(ThreadPoolTest, BadCountsAreRefused) {
+  for (int threads : {-1, 0, 257}) {
+    Status status;
+    EXPECT_EQ(ThreadPool::Create(threads, &status), nullptr);
+    EXPECT_THAT(status.message(), testing::HasSubstr("1 to 256"));
+  }
+}
+
+}  // namespace
+}  // namespace tf_pconv
