@@ -1,0 +1,36 @@
+"""Writes generated kernel sources: `generate.py <family> <target | table>`.
+
+Families are `int8` and `float`; the source goes to standard output.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import int8_kernels
+from kernel_list import INT8_KERNELS
+from targets import TARGETS
+
+FAMILIES = {
+    "int8": (int8_kernels, INT8_KERNELS),
+}
+
+
+def main(argv: list[str]) -> None:
+    """Writes one source file."""
+    outputs = [*TARGETS, "table"]
+    if len(argv) != 3 or argv[1] not in FAMILIES or argv[2] not in outputs:
+        sys.exit(
+            f"usage: generate.py {'|'.join(FAMILIES)} {'|'.join(outputs)}; got {argv[1:]}"
+        )
+    emitter, kernels = FAMILIES[argv[1]]
+    if argv[2] == "table":
+        sys.stdout.write(emitter.emit_table(kernels))
+        return
+    target = TARGETS[argv[2]]
+    chosen = [kernel for kernel in kernels if kernel.target is target]
+    sys.stdout.write(emitter.emit_kernels(target, chosen))
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,152 @@
+"""What each instruction set offers to the kernel emitters.
+
+A target is data: the type of a vector and, for each operation that an emitter
+uses, the expression that performs it. A new instruction set is a new entry.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """An instruction set.
+
+    Attributes:
+        name: Last part of kernel names.
+        copts: Compiler options for files of this target.
+        features: Names of the `CpuFeature` bits that a processor must have.
+        guard: Preprocessor condition under which its files have content.
+        vector_bytes: Bytes of a vector register.
+        vector: C type of an integer vector.
+        float_vector: C type of a float vector.
+        operations: Operation -> C expression; `{0}`, `{1}`... are arguments.
+    """
+
+    name: str
+    copts: tuple[str, ...]
+    features: tuple[str, ...]
+    guard: str
+    vector_bytes: int
+    vector: str
+    float_vector: str
+    operations: Mapping[str, str]
+
+    @property
+    def lanes(self) -> int:
+        """16-byte lanes of a vector."""
+        return self.vector_bytes // 16
+
+    def __call__(self, operation: str, *arguments: object) -> str:
+        """The expression of an operation."""
+        return self.operations[operation].format(*arguments)
+
+
+_X86 = "defined(__x86_64__)"
+
+_AVX2 = {
+    # 16 bytes from each address.
+    "load_lanes": (
+        "_mm256_inserti128_si256(_mm256_castsi128_si256("
+        "_mm_loadu_si128((const __m128i*)({0}))), "
+        "_mm_loadu_si128((const __m128i*)({1})), 1)"
+    ),
+    # 16 bytes out of the 32-bit integers of two vectors.
+    "narrow_vectors": "2",
+    "narrow": (
+        "_mm256_castsi256_si128(_mm256_permutevar8x32_epi32("
+        "_mm256_packs_epi16(_mm256_packs_epi32({0}, {1}), _mm256_setzero_si256()), "
+        "_mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0)))"
+    ),
+    "load": "_mm256_load_si256((const __m256i*)({0}))",
+    "store": "_mm256_store_si256((__m256i*)({0}), {1})",
+    "xor": "_mm256_xor_si256({0}, {1})",
+    "or": "_mm256_or_si256({0}, {1})",
+    "splat8": "_mm256_set1_epi8({0})",
+    "splat16": "_mm256_set1_epi16({0})",
+    "splat32": "_mm256_set1_epi32({0})",
+    "splat_lane": "_mm256_broadcastsi128_si256(_mm_load_si128((const __m128i*)({0})))",
+    "shuffle": "_mm256_shuffle_epi8({0}, {1})",
+    "unpack_low8": "_mm256_unpacklo_epi8({0}, {1})",
+    "unpack_high8": "_mm256_unpackhi_epi8({0}, {1})",
+    "add16": "_mm256_add_epi16({0}, {1})",
+    "add32": "_mm256_add_epi32({0}, {1})",
+    "multiply_pairs": "_mm256_maddubs_epi16({0}, {1})",
+    "widen_pairs": "_mm256_madd_epi16({0}, {1})",
+    "to_float": "_mm256_cvtepi32_ps({0})",
+    "to_int": "_mm256_cvtps_epi32({0})",
+    "as_float": "_mm256_castsi256_ps({0})",
+    "splat_float": "_mm256_set1_ps({0})",
+    "multiply_float": "_mm256_mul_ps({0}, {1})",
+    "max_float": "_mm256_max_ps({0}, {1})",
+    "min_float": "_mm256_min_ps({0}, {1})",
+}
+
+_AVX512 = {
+    "load_lanes": (
+        "_mm512_inserti32x4(_mm512_inserti32x4(_mm512_inserti32x4("
+        "_mm512_castsi128_si512(_mm_loadu_si128((const __m128i*)({0}))), "
+        "_mm_loadu_si128((const __m128i*)({1})), 1), "
+        "_mm_loadu_si128((const __m128i*)({2})), 2), "
+        "_mm_loadu_si128((const __m128i*)({3})), 3)"
+    ),
+    "narrow_vectors": "1",
+    "narrow": "_mm512_cvtepi32_epi8({0})",
+    "load": "_mm512_load_si512({0})",
+    "store": "_mm512_store_si512({0}, {1})",
+    "xor": "_mm512_xor_si512({0}, {1})",
+    "or": "_mm512_or_si512({0}, {1})",
+    "splat8": "_mm512_set1_epi8({0})",
+    "splat32": "_mm512_set1_epi32({0})",
+    "splat_lane": "_mm512_broadcast_i32x4(_mm_load_si128((const __m128i*)({0})))",
+    "shuffle": "_mm512_shuffle_epi8({0}, {1})",
+    "unpack_low8": "_mm512_unpacklo_epi8({0}, {1})",
+    "unpack_high8": "_mm512_unpackhi_epi8({0}, {1})",
+    "add32": "_mm512_add_epi32({0}, {1})",
+    "dot": "_mm512_dpbusd_epi32({0}, {1}, {2})",
+    "to_float": "_mm512_cvtepi32_ps({0})",
+    "to_int": "_mm512_cvtps_epi32({0})",
+    "as_float": "_mm512_castsi512_ps({0})",
+    "splat_float": "_mm512_set1_ps({0})",
+    "multiply_float": "_mm512_mul_ps({0}, {1})",
+    "max_float": "_mm512_max_ps({0}, {1})",
+    "min_float": "_mm512_min_ps({0}, {1})",
+}
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            name="avx2",
+            copts=("-mavx2", "-mfma"),
+            features=("kAvx2",),
+            guard=_X86,
+            vector_bytes=32,
+            vector="__m256i",
+            float_vector="__m256",
+            operations=_AVX2,
+        ),
+        Target(
+            name="avxvnni",
+            copts=("-mavx2", "-mfma", "-mavxvnni"),
+            features=("kAvx2", "kAvxVnni"),
+            guard=_X86,
+            vector_bytes=32,
+            vector="__m256i",
+            float_vector="__m256",
+            operations={**_AVX2, "dot": "_mm256_dpbusd_avx_epi32({0}, {1}, {2})"},
+        ),
+        Target(
+            name="avx512vnni",
+            copts=("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni"),
+            features=("kAvx2", "kAvx512", "kAvx512Vnni"),
+            guard=_X86,
+            vector_bytes=64,
+            vector="__m512i",
+            float_vector="__m512",
+            operations=_AVX512,
+        ),
+    )
+}

@@ -1,0 +1,73 @@
+#ifndef TF_PCONV_DELEGATE_CORE_INT8_KERNEL_H_
+#define TF_PCONV_DELEGATE_CORE_INT8_KERNEL_H_
+
+// The interface between generated int8 kernels and the code that calls them.
+// Generated files are compiled for instruction sets that the processor may
+// lack, so nothing here may be an inline function.
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tf_pconv {
+
+// A lane holds the input patch of a block of 2x2 outputs of one channel, row by
+// row: 4x4 pixels at stride 1. The up to 5x5 pixels of larger strides need a
+// second lane. Whatever the pattern, one shuffle of the lane brings the four
+// inputs of each of the four outputs side by side.
+inline constexpr int kLaneBytes = 16;
+inline constexpr int kLanePixels = 4;
+inline constexpr int kMaxPatchLanes = 2;
+
+// One call multiplies a tile of inputs with the weights of a block of input
+// channels.
+struct Int8MultiplyArgs {
+  // Lanes of the block: for each channel, for each lane of a patch, the lanes
+  // of the tile's output blocks. Aligned to 64 bytes.
+  const uint8_t* lanes;
+  // For each pattern, for each lane of a patch, 16 bytes: where in the lane the
+  // inputs of the outputs lie, or 128 where they lie in the other lane.
+  const uint8_t* shuffles;
+  // The weights; see int8_stream.h.
+  const uint32_t* stream;
+  uint32_t groups;
+  // Whether this is the first or the last block of channels. Sums are kept
+  // in `sums` between blocks: for each group, filter by filter, int32 a pixel.
+  bool first;
+  bool last;
+  int32_t* sums;
+  // Outputs of the tile, a row of pixels each channel; written by the last.
+  int8_t* outputs;
+  // Output = clamp(sum * multiplier, low, high), rounded, + zero_point.
+  float low;
+  float high;
+  int32_t zero_point;
+};
+
+struct Int8Kernel {
+  const char* name;
+  uint32_t features;  // CpuFeature bits
+  int group_size;     // filters that share loads and shuffles
+  int pixels;         // outputs of a tile, a multiple of 16
+  int vector_lanes;   // lanes that one call of `pack` fills
+  // Added to int8 inputs where the multiplication wants unsigned bytes.
+  int input_offset;
+  // Products are added in 16 bits before they are widened: the stream must
+  // keep these sums in range.
+  bool narrow_sums;
+
+  // Transposes `channels` >= 16 channels of 16 pixels for each lane of a
+  // vector: byte i of lane l of channel c becomes
+  // pixels[16 * l + i][c] + input_offset. Channels lie `channel_bytes` apart.
+  void (*pack)(const int8_t* const* pixels, int channels, uint8_t* lanes,
+               size_t channel_bytes);
+  // For patches of one and of two lanes.
+  void (*multiply[kMaxPatchLanes])(const Int8MultiplyArgs* args);
+  // Transposes a tile of `channels` >= 16 output rows: outputs[c][p] becomes
+  // pixels[p][c].
+  void (*store)(const int8_t* outputs, int channels, int tile_pixels,
+                int8_t* const* pixels);
+};
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_INT8_KERNEL_H_
