@@ -260,10 +260,10 @@ Status ReadScales(Reader* reader, PatternWeights* weights) {
   weights->scales.resize(weights->filters);
   for (float& scale : weights->scales) {
     scale = reader->ReadFloat();
-    if (!std::isfinite(scale) || scale < 0.0f) {
+    if (!std::isfinite(scale) || scale <= 0.0f) {
       return Status::Error(
-          "FKW scale of output channel %d is %g, expected a finite number of "
-          "at least 0",
+          "FKW scale of output channel %d is %g, expected a finite number "
+          "above 0",
           static_cast<int>(&scale - weights->scales.data()), scale);
     }
   }

@@ -101,7 +101,7 @@ FkwFile GroupedInt8() {
   file.stride = {0, 1, 0, 2};
   file.index = {4, 0, 3};
   for (int i = 0; i < 16; ++i) file.int8_weight.push_back(i - 8);
-  file.scale = {0.5f, 0.25f, 0.0f};
+  file.scale = {0.5f, 0.25f, 1.0f};
   return file;
 }
 
@@ -151,7 +151,7 @@ TEST(FkwTest, ReadsGroupsOfInt8) {
   EXPECT_EQ(weights.FiltersOfGroup(1), 1);
   EXPECT_THAT(weights.group_begin, ElementsAre(0, 1, 3));
   EXPECT_EQ(weights.int8_values, GroupedInt8().int8_weight);
-  EXPECT_THAT(weights.scales, ElementsAre(0.5f, 0.25f, 0.0f));
+  EXPECT_THAT(weights.scales, ElementsAre(0.5f, 0.25f, 1.0f));
 }
 
 TEST(FkwTest, IndicesTakeTwoBytesAbove256) {
@@ -275,8 +275,8 @@ INSTANTIATE_TEST_SUITE_P(
                    "4 bytes follow"}),
     [](const auto& info) { return std::string(info.param.name); });
 
-TEST(FkwTest, ScalesMustBeFiniteAndNotNegative) {
-  for (float scale : {-1.0f, std::numeric_limits<float>::infinity(),
+TEST(FkwTest, ScalesMustBeFiniteAndPositive) {
+  for (float scale : {-1.0f, 0.0f, std::numeric_limits<float>::infinity(),
                       std::numeric_limits<float>::quiet_NaN()}) {
     FkwFile file = GroupedInt8();
     file.scale[1] = scale;
