@@ -1,0 +1,82 @@
+"""Shows what benchmarks measured: a table, JSON, a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from tf_pconv.lite.benchmark import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def to_table(comparisons: Sequence[Comparison], title: str = "") -> Table:
+    """Returns a rich table, one row a measurement."""
+    table = Table(title=title or None, title_justify="left")
+    table.add_column("layer or model")
+    table.add_column("delegate", justify="right")
+    table.add_column("dense XNNPACK", justify="right")
+    table.add_column("speed-up", justify="right", style="bold")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("delegated", justify="right")
+    table.add_column("kernel")
+    for comparison in comparisons:
+        table.add_row(
+            comparison.name,
+            f"{comparison.delegate_ms:.3f} ms",
+            f"{comparison.dense_ms:.3f} ms",
+            f"{comparison.speedup:.2f}x",
+            f"{comparison.speedup_low:.2f} to {comparison.speedup_high:.2f}",
+            f"{comparison.delegated} of {comparison.nodes}",
+            ", ".join(comparison.kernels),
+        )
+    return table
+
+
+def to_json(machine: Mapping[str, str], comparisons: Sequence[Comparison]) -> str:
+    """Returns the machine and every field of every measurement as JSON."""
+    document = {
+        "machine": dict(machine),
+        "results": [dataclasses.asdict(comparison) for comparison in comparisons],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def plot_speedups(
+    comparisons: Sequence[Comparison], path: str | os.PathLike[str] | None = None, title: str = ""
+) -> Figure:
+    """Draws the speed-up of each measurement with its interval.
+
+    Args:
+        comparisons: What was measured.
+        path: Where to write the picture as well; the suffix sets the format.
+        title: Line above the bars.
+
+    Returns:
+        The matplotlib figure.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 1 + 0.35 * len(comparisons)), layout="constrained")
+    axes = figure.subplots()
+    speedups = [comparison.speedup for comparison in comparisons]
+    errors = [
+        [comparison.speedup - comparison.speedup_low for comparison in comparisons],
+        [comparison.speedup_high - comparison.speedup for comparison in comparisons],
+    ]
+    bars = axes.barh([comparison.name for comparison in comparisons], speedups, xerr=errors)
+    axes.bar_label(bars, labels=[f"{speedup:.1f}x" for speedup in speedups], padding=6)
+    axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.margins(x=0.1)
+    axes.set_xlabel("times faster than dense XNNPACK")
+    axes.set_title(title)
+    if path is not None:
+        figure.savefig(path)
+    return figure

@@ -1,0 +1,72 @@
+"""The custom operator `PConv2D`: its code and its options, as `docs/fkw.md` describes them."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from tf_pconv.lite.flatbuffer import enum_name, schema
+
+CUSTOM_CODE = b"PConv2D"
+OPERATOR_VERSION = 1
+
+_OPTIONS = struct.Struct("<8B")
+_OPTIONS_VERSION = 1
+_ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
+_STRIDES = (1, 2)
+
+
+def encode_options(options: Any) -> bytes:
+    """Returns the custom options for the `Conv2DOptionsT` of a convolution.
+
+    Raises:
+        ValueError: PConv2D cannot express the options; the message is the reason.
+    """
+    fb = schema()
+    if options is None:
+        raise ValueError("the operator has no options")
+    dilations = (options.dilationHFactor, options.dilationWFactor)
+    if dilations != (1, 1):
+        raise ValueError(f"dilation {dilations[0]}x{dilations[1]}")
+    strides = (options.strideH, options.strideW)
+    if not set(strides) <= set(_STRIDES):
+        raise ValueError(f"stride {strides[0]}x{strides[1]}")
+    activation = enum_name(fb.ActivationFunctionType, options.fusedActivationFunction)
+    if activation not in _ACTIVATIONS:
+        raise ValueError(f"fused activation {activation}")
+    data = _OPTIONS.pack(
+        _OPTIONS_VERSION, options.padding, *strides, *dilations, _ACTIVATIONS.index(activation), 0
+    )
+    if vars(decode_options(data)) != vars(options):
+        raise ValueError("the operator has options that PConv2D lacks")
+    return data
+
+
+def decode_options(data: bytes) -> Any:
+    """Returns the `Conv2DOptionsT` that custom options stand for.
+
+    Raises:
+        ValueError: The bytes break a rule of `docs/fkw.md`.
+    """
+    fb = schema()
+    if len(data) != _OPTIONS.size:
+        raise ValueError(f"PConv2D has {_OPTIONS.size} bytes of options, not {len(data)}.")
+    version, padding, stride_h, stride_w, dilation_h, dilation_w, activation, reserved = (
+        _OPTIONS.unpack(data)
+    )
+    if (
+        version != _OPTIONS_VERSION
+        or padding not in (fb.Padding.SAME, fb.Padding.VALID)
+        or not {stride_h, stride_w} <= set(_STRIDES)
+        or (dilation_h, dilation_w, reserved) != (1, 1, 0)
+        or activation >= len(_ACTIVATIONS)
+    ):
+        raise ValueError(f"The options of a PConv2D are not valid: {data.hex(' ')}.")
+    options = fb.Conv2DOptionsT()
+    options.padding = padding
+    options.strideH, options.strideW = stride_h, stride_w
+    options.dilationHFactor, options.dilationWFactor = dilation_h, dilation_w
+    options.fusedActivationFunction = getattr(
+        fb.ActivationFunctionType, _ACTIVATIONS[activation]
+    )
+    return options

@@ -1,0 +1,60 @@
+"""TensorFlow Lite's own encoding of sparse constants (the input of DENSIFY)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tf_pconv.lite.flatbuffer import schema
+
+
+def to_dense(sparsity: Any, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Decodes a sparse constant.
+
+    Args:
+        sparsity: `SparsityParametersT` of the tensor.
+        values: The stored values, one dimension.
+        shape: Shape of the dense tensor.
+
+    Returns:
+        The dense tensor, of the type of `values`.
+
+    Raises:
+        ValueError: The encoding is damaged.
+    """
+    levels = sparsity.dimMetadata
+    traversal = np.asarray(sparsity.traversalOrder)
+    blocks = np.asarray(() if sparsity.blockMap is None else sparsity.blockMap, np.int64)
+    try:
+        coordinates = _coordinates(levels)
+        position = np.zeros((len(shape), coordinates.shape[1]), np.int64)
+        for level, dimension in enumerate(traversal):
+            if dimension >= len(shape):
+                position[blocks[dimension - len(shape)]] += coordinates[level]
+                continue
+            step = 1
+            for block in np.flatnonzero(blocks == dimension):
+                step = levels[np.flatnonzero(traversal == len(shape) + block)[0]].denseSize
+            position[dimension] += step * coordinates[level]
+        dense = np.zeros(shape, values.dtype)
+        dense[tuple(position)] = values
+    except (IndexError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"the sparse weights are damaged: {error}") from error
+    return dense
+
+
+def _coordinates(levels: list[Any]) -> np.ndarray:
+    """Coordinate of each stored value in each traversed dimension, int64 (levels, values)."""
+    csr = schema().DimensionType.SPARSE_CSR
+    coordinates = np.zeros((len(levels), 1), np.int64)
+    for level, metadata in enumerate(levels):
+        if metadata.format == csr:
+            counts = np.diff(np.asarray(metadata.arraySegments.values, np.int64))
+            places = np.asarray(metadata.arrayIndices.values)
+        else:
+            counts = np.full(coordinates.shape[1], metadata.denseSize)
+            places = np.tile(np.arange(metadata.denseSize), coordinates.shape[1])
+        coordinates = np.repeat(coordinates, counts, axis=1)
+        coordinates[level] = places
+    return coordinates
