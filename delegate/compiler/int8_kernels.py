@@ -131,13 +131,13 @@ def _transpose(low: str, high: str, vector: str) -> Iterator[str]:
 
 def _pack(target: Target) -> Iterator[str]:
     t = target
-    yield "void pack(const int8_t* const* pixels, int channels, uint8_t* lanes,"
-    yield "          size_t channel_bytes) {"
+    yield "void pack(const int8_t* const* pixels, int first_channel, int channels,"
+    yield "          uint8_t* lanes, size_t channel_bytes) {"
     yield f"  const {t.vector} offset = {t('splat8', '-128')};"
     yield "  const int last = channels - 16;"
     yield "  for (int c = 0;; c = c + 16 < last ? c + 16 : last) {"
     for i in range(16):
-        rows = (f"pixels[{16 * lane + i}] + c" for lane in range(t.lanes))
+        rows = (f"pixels[{16 * lane + i}] + first_channel + c" for lane in range(t.lanes))
         yield f"    const {t.vector} a{i} = {t('load_lanes', *rows)};"
     yield from _transpose(t.operations["unpack_low8"], t.operations["unpack_high8"], t.vector)
     yield "    uint8_t* channel = lanes + (size_t)c * channel_bytes;"

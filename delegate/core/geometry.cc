@@ -33,28 +33,28 @@ bool Addressable(const ActivationShape& shape) {
 
 }  // namespace
 
-Status ComputeGeometry(const ConvDescription& description,
-                       const ActivationShape& input, Geometry* geometry) {
+Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
+                       Geometry* geometry) {
   if (input.batch < 1 || input.height < 1 || input.width < 1) {
     return Status::Error(
         "input shape is %dx%dx%dx%d; batch, height and width must be at "
         "least 1",
         input.batch, input.height, input.width, input.channels);
   }
-  if (input.channels != description.weights->channels) {
+  if (input.channels != conv.channels) {
     return Status::Error("input has %d channels; the weights are for %d",
-                         input.channels, description.weights->channels);
+                         input.channels, conv.channels);
   }
   Geometry result;
   result.input = input;
-  result.stride_height = description.stride_height;
-  result.stride_width = description.stride_width;
+  result.stride_height = conv.stride_height;
+  result.stride_width = conv.stride_width;
   result.output.batch = input.batch;
-  result.output.height = OutputSize(description.padding, input.height,
-                                    description.stride_height, &result.pad_top);
-  result.output.width = OutputSize(description.padding, input.width,
-                                   description.stride_width, &result.pad_left);
-  result.output.channels = description.weights->filters;
+  result.output.height = OutputSize(conv.padding, input.height,
+                                    conv.stride_height, &result.pad_top);
+  result.output.width = OutputSize(conv.padding, input.width, conv.stride_width,
+                                   &result.pad_left);
+  result.output.channels = conv.filters;
   if (result.output.height < 1 || result.output.width < 1) {
     return Status::Error(
         "input of %dx%d pixels is smaller than the 3x3 kernel; VALID padding "

@@ -8,6 +8,22 @@ namespace tf_pconv {
 
 inline constexpr int kKernelSide = 3;
 
+// The sizes of a convolution that do not depend on its input.
+struct ConvShape {
+  explicit ConvShape(const ConvDescription& description)
+      : filters(description.weights->filters),
+        channels(description.weights->channels),
+        stride_height(description.stride_height),
+        stride_width(description.stride_width),
+        padding(description.padding) {}
+
+  int filters;
+  int channels;
+  int stride_height;
+  int stride_width;
+  Padding padding;
+};
+
 // Where the windows of a 3x3 convolution lie. The window of output (y, x)
 // starts at input (y * stride_height - pad_top, x * stride_width - pad_left);
 // what lies outside the input is padding.
@@ -21,9 +37,9 @@ struct Geometry {
 };
 
 // Follows TFLite's rules for SAME and VALID. Fails where the input does not fit
-// the description or where the output would be empty or too large to address.
-Status ComputeGeometry(const ConvDescription& description,
-                       const ActivationShape& input, Geometry* geometry);
+// the weights or where the output would be empty or too large to address.
+Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
+                       Geometry* geometry);
 
 }  // namespace tf_pconv
 

@@ -57,9 +57,10 @@ struct Int8Kernel {
 
   // Transposes `channels` >= 16 channels of 16 pixels for each lane of a
   // vector: byte i of lane l of channel c becomes
-  // pixels[16 * l + i][c] + input_offset. Channels lie `channel_bytes` apart.
-  void (*pack)(const int8_t* const* pixels, int channels, uint8_t* lanes,
-               size_t channel_bytes);
+  // pixels[16 * l + i][first_channel + c] + input_offset. Channels lie
+  // `channel_bytes` apart.
+  void (*pack)(const int8_t* const* pixels, int first_channel, int channels,
+               uint8_t* lanes, size_t channel_bytes);
   // For patches of one and of two lanes.
   void (*multiply[kMaxPatchLanes])(const Int8MultiplyArgs* args);
   // Transposes a tile of `channels` >= 16 output rows: outputs[c][p] becomes

@@ -77,9 +77,8 @@ class ReferenceConv : public PatternConv {
  public:
   explicit ReferenceConv(const ConvDescription& description)
       : weights_(*description.weights),
-        description_(description),
+        shape_(description),
         math_(description) {
-    description_.weights = &weights_;
     for (int pattern = 0; pattern < static_cast<int>(weights_.patterns.size());
          ++pattern) {
       for (int tap = 0; tap < kKernelSide * kKernelSide; ++tap) {
@@ -89,7 +88,7 @@ class ReferenceConv : public PatternConv {
   }
 
   Status Resize(const ActivationShape& input) override {
-    return ComputeGeometry(description_, input, &geometry_);
+    return ComputeGeometry(shape_, input, &geometry_);
   }
 
   ActivationShape output_shape() const override { return geometry_.output; }
@@ -178,7 +177,7 @@ class ReferenceConv : public PatternConv {
   }
 
   PatternWeights weights_;
-  ConvDescription description_;
+  ConvShape shape_;
   Math math_;
   Geometry geometry_;
   std::vector<int> taps_;  // four of each pattern, lowest first

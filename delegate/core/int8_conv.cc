@@ -1,0 +1,308 @@
+#include "delegate/core/int8_conv.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "delegate/core/geometry.h"
+#include "delegate/core/int8_stream.h"
+#include "delegate/core/output_stage.h"
+#include "delegate/core/thread_pool.h"
+
+namespace tf_pconv {
+namespace {
+
+// Outputs of a block: two rows of two.
+constexpr int kBlockSide = 2;
+constexpr int kMaxTilePixels = 128;
+constexpr int kMaxTileLanes = kMaxTilePixels / kLanePixels;
+// The least that Int8Kernel::pack and ::store transpose.
+constexpr int kTransposedChannels = 16;
+// The lanes of a tile that one pass over the weights reads: they should stay
+// in cache while all filters read them.
+constexpr int kPassBytes = 64 * 1024;
+
+size_t AlignUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Channels of a pass: as few passes as kPassBytes allows, of equal length.
+int PassChannels(int channels, int channel_bytes) {
+  const int most = std::max(kPassBytes / channel_bytes, kTransposedChannels);
+  const int passes = (channels + most - 1) / most;
+  const int equal = (channels + passes - 1) / passes;
+  // Whole transposes, and never a last pass too short for one.
+  const int rounded = (equal + kTransposedChannels - 1) / kTransposedChannels *
+                      kTransposedChannels;
+  const int rest = channels % rounded;
+  return rest == 0 || rest >= kTransposedChannels ? rounded : channels;
+}
+
+class Int8Conv : public PatternConv {
+ public:
+  Int8Conv(const ConvDescription& description, const Int8Kernel& kernel)
+      : kernel_(kernel),
+        shape_(description),
+        patch_lanes_(
+            PatchLanes(description.stride_height, description.stride_width)),
+        stage_(MakeInt8OutputStage(description)),
+        padding_(shape_.channels,
+                 static_cast<int8_t>(description.input_zero_point)) {
+    stream_ = PackInt8Stream(description, stage_, kernel_,
+                             PassChannels(shape_.channels, ChannelBytes()));
+  }
+
+  Status Resize(const ActivationShape& input) override {
+    const Status status = ComputeGeometry(shape_, input, &geometry_);
+    if (!status.ok()) return status;
+    const ActivationShape& output = geometry_.output;
+    block_rows_ = (output.height + kBlockSide - 1) / kBlockSide;
+    block_columns_ = (output.width + kBlockSide - 1) / kBlockSide;
+    blocks_ = int64_t{output.batch} * block_rows_ * block_columns_;
+    const int patch_width = PatchWidth(shape_.stride_width);
+    const int patch_height = shape_.stride_height + kKernelSide;
+    for (int i = 0; i < kMaxPatchLanes * kLaneBytes; ++i) {
+      // Bytes of a lane past the end of the patch hold any of its pixels.
+      const int row = std::min(i / patch_width, patch_height - 1);
+      patch_offsets_[i] =
+          (ptrdiff_t{row} * input.width + i % patch_width) * shape_.channels;
+    }
+    return status;
+  }
+
+  ActivationShape output_shape() const override { return geometry_.output; }
+
+  size_t WorkspaceBytes(int threads) const override {
+    return ThreadBytes() * threads;
+  }
+
+  void Run(const void* input, void* output, void* workspace,
+           ThreadPool* pool) const override {
+    Call call = {this, static_cast<const int8_t*>(input),
+                 static_cast<int8_t*>(output),
+                 static_cast<uint8_t*>(workspace)};
+    if (pool == nullptr) {
+      RunShare(&call, 0, 1);
+    } else {
+      pool->Run(RunShare, &call);
+    }
+  }
+
+  const char* kernel_name() const override { return kernel_.name; }
+
+ private:
+  struct Call {
+    const Int8Conv* conv;
+    const int8_t* input;
+    int8_t* output;
+    uint8_t* workspace;
+  };
+
+  // The pixels that the lanes of a tile are packed from, lane by lane; the
+  // second lanes of patches follow the first of all blocks.
+  struct InputPixels {
+    const int8_t* at[kMaxPatchLanes * kMaxTileLanes * kLaneBytes];
+  };
+  struct OutputPixels {
+    int8_t* at[kMaxTilePixels];
+  };
+
+  // Parts of a thread's workspace.
+  size_t LanesBytes() const {
+    return AlignUp(size_t{ChannelBytes()} * stream_.blocks[0].channels);
+  }
+  size_t SumsBytes() const {
+    if (stream_.blocks.size() == 1) return 0;
+    return AlignUp(sizeof(int32_t) * stream_.groups * kernel_.group_size *
+                   kernel_.pixels);
+  }
+  // One row more than there are filters, for those that fill up groups.
+  size_t OutputsBytes() const {
+    return AlignUp(size_t(shape_.filters + 1) * kernel_.pixels);
+  }
+  size_t DiscardedBytes() const { return AlignUp(shape_.filters); }
+  size_t ThreadBytes() const {
+    return LanesBytes() + SumsBytes() + OutputsBytes() + DiscardedBytes();
+  }
+
+  size_t ChannelBytes() const {
+    return size_t{kLaneBytes} * patch_lanes_ * TileLanes();
+  }
+  int TileLanes() const { return kernel_.pixels / kLanePixels; }
+
+  static void RunShare(void* context, int share, int shares) {
+    const Call& call = *static_cast<Call*>(context);
+    call.conv->RunTiles(call, share, shares);
+  }
+
+  void RunTiles(const Call& call, int share, int shares) const {
+    uint8_t* lanes = call.workspace + ThreadBytes() * share;
+    uint8_t* sums = lanes + LanesBytes();
+    uint8_t* outputs = sums + SumsBytes();
+    uint8_t* discarded = outputs + OutputsBytes();
+
+    Int8MultiplyArgs args = {};
+    args.lanes = lanes;
+    args.shuffles = stream_.shuffles.data();
+    args.groups = stream_.groups;
+    args.sums = reinterpret_cast<int32_t*>(sums);
+    args.outputs = reinterpret_cast<int8_t*>(outputs);
+    args.low = static_cast<float>(stage_.min - stage_.zero_point);
+    args.high = static_cast<float>(stage_.max - stage_.zero_point);
+    args.zero_point = stage_.zero_point;
+
+    const int64_t tiles = (blocks_ + TileLanes() - 1) / TileLanes();
+    InputPixels inputs;
+    OutputPixels pixels;
+    for (int64_t tile = tiles * share / shares;
+         tile < tiles * (share + 1) / shares; ++tile) {
+      FindPixels(call, tile, reinterpret_cast<int8_t*>(discarded), &inputs,
+                 &pixels);
+      for (const Int8Stream::Block& block : stream_.blocks) {
+        Pack(inputs, block, lanes);
+        args.stream = &stream_.words[block.begin];
+        args.first = &block == &stream_.blocks.front();
+        args.last = &block == &stream_.blocks.back();
+        kernel_.multiply[patch_lanes_ - 1](&args);
+      }
+      Store(args.outputs, pixels);
+    }
+  }
+
+  void FindPixels(const Call& call, int64_t tile, int8_t* discarded,
+                  InputPixels* inputs, OutputPixels* outputs) const {
+    int64_t block = tile * TileLanes();
+    int column = static_cast<int>(block % block_columns_);
+    int row = static_cast<int>(block / block_columns_ % block_rows_);
+    int image = static_cast<int>(block / block_columns_ / block_rows_);
+    for (int lane = 0; lane < TileLanes(); ++lane, ++block) {
+      if (block < blocks_) {
+        FindInputs(call.input, image, row, column, lane, inputs);
+        FindOutputs(call.output, discarded, image, row, column, lane, outputs);
+      } else {
+        for (int part = 0; part < patch_lanes_; ++part) {
+          std::fill_n(InputsOf(part, lane, inputs), kLaneBytes,
+                      padding_.data());
+        }
+        std::fill_n(outputs->at + lane * kLanePixels, kLanePixels, discarded);
+      }
+      if (++column == block_columns_) {
+        column = 0;
+        if (++row == block_rows_) {
+          row = 0;
+          ++image;
+        }
+      }
+    }
+  }
+
+  const int8_t** InputsOf(int part, int lane, InputPixels* inputs) const {
+    return inputs->at + (part * TileLanes() + lane) * kLaneBytes;
+  }
+
+  void FindInputs(const int8_t* input, int image, int row, int column, int lane,
+                  InputPixels* inputs) const {
+    const ActivationShape& shape = geometry_.input;
+    const int patch_height = shape_.stride_height + kKernelSide;
+    const int patch_width = PatchWidth(shape_.stride_width);
+    const int top = row * kBlockSide * shape_.stride_height - geometry_.pad_top;
+    const int left =
+        column * kBlockSide * shape_.stride_width - geometry_.pad_left;
+    const ptrdiff_t first_row = ptrdiff_t{image} * shape.height;
+    if (top >= 0 && top + patch_height <= shape.height && left >= 0 &&
+        left + patch_width <= shape.width) {
+      const int8_t* patch =
+          input + ((first_row + top) * shape.width + left) * shape_.channels;
+      for (int part = 0; part < patch_lanes_; ++part) {
+        const int8_t** pixels = InputsOf(part, lane, inputs);
+        const ptrdiff_t* offsets = patch_offsets_ + part * kLaneBytes;
+        for (int i = 0; i < kLaneBytes; ++i) pixels[i] = patch + offsets[i];
+      }
+      return;
+    }
+    for (int i = 0; i < patch_lanes_ * kLaneBytes; ++i) {
+      const int y = top + i / patch_width;
+      const int x = left + i % patch_width;
+      const bool inside = i < patch_height * patch_width && y >= 0 &&
+                          y < shape.height && x >= 0 && x < shape.width;
+      InputsOf(i / kLaneBytes, lane, inputs)[i % kLaneBytes] =
+          inside ? input + ((first_row + y) * shape.width + x) * shape_.channels
+                 : padding_.data();
+    }
+  }
+
+  void FindOutputs(int8_t* output, int8_t* discarded, int image, int row,
+                   int column, int lane, OutputPixels* outputs) const {
+    const ActivationShape& shape = geometry_.output;
+    for (int i = 0; i < kLanePixels; ++i) {
+      const int y = row * kBlockSide + i / kBlockSide;
+      const int x = column * kBlockSide + i % kBlockSide;
+      const ptrdiff_t pixel =
+          (ptrdiff_t{image} * shape.height + y) * shape.width + x;
+      outputs->at[lane * kLanePixels + i] =
+          y < shape.height && x < shape.width ? output + pixel * shape.channels
+                                              : discarded;
+    }
+  }
+
+  void Pack(const InputPixels& inputs, const Int8Stream::Block& block,
+            uint8_t* lanes) const {
+    for (int part = 0; part < patch_lanes_; ++part) {
+      for (int lane = 0; lane < TileLanes(); lane += kernel_.vector_lanes) {
+        const int place = part * TileLanes() + lane;
+        const int8_t* const* pixels = inputs.at + place * kLaneBytes;
+        uint8_t* first = lanes + place * kLaneBytes;
+        if (block.channels >= kTransposedChannels) {
+          kernel_.pack(pixels, block.first_channel, block.channels, first,
+                       ChannelBytes());
+        } else {
+          PackFew(pixels, block, first);
+        }
+      }
+    }
+  }
+
+  // What Int8Kernel::pack does, for few channels.
+  void PackFew(const int8_t* const* pixels, const Int8Stream::Block& block,
+               uint8_t* lanes) const {
+    for (int i = 0; i < kernel_.vector_lanes * kLaneBytes; ++i) {
+      for (int channel = 0; channel < block.channels; ++channel) {
+        lanes[channel * ChannelBytes() + i] = static_cast<uint8_t>(
+            pixels[i][block.first_channel + channel] + kernel_.input_offset);
+      }
+    }
+  }
+
+  void Store(const int8_t* outputs, const OutputPixels& pixels) const {
+    if (shape_.filters >= kTransposedChannels) {
+      kernel_.store(outputs, shape_.filters, kernel_.pixels, pixels.at);
+      return;
+    }
+    for (int filter = 0; filter < shape_.filters; ++filter) {
+      for (int pixel = 0; pixel < kernel_.pixels; ++pixel) {
+        pixels.at[pixel][filter] = outputs[filter * kernel_.pixels + pixel];
+      }
+    }
+  }
+
+  const Int8Kernel& kernel_;
+  const ConvShape shape_;
+  const int patch_lanes_;
+  const Int8OutputStage stage_;
+  const std::vector<int8_t> padding_;  // a pixel of zero points
+  Int8Stream stream_;
+  Geometry geometry_;
+  int block_rows_ = 0;
+  int block_columns_ = 0;
+  int64_t blocks_ = 0;
+  // From the first pixel of a patch to the pixel of each byte of its lanes.
+  ptrdiff_t patch_offsets_[kMaxPatchLanes * kLaneBytes] = {};
+};
+
+}  // namespace
+
+std::unique_ptr<PatternConv> CreateInt8Conv(const ConvDescription& description,
+                                            const Int8Kernel& kernel) {
+  return std::make_unique<Int8Conv>(description, kernel);
+}
+
+}  // namespace tf_pconv
