@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -44,8 +43,8 @@ def kept_kernels(
     taps = kernel_size[0] * kernel_size[1]
     if in_channels < 1 or not 1 <= entries <= taps:
         raise ValueError(
-            f"A layer has at least one input channel and keeps 1 to {taps} of the {taps} weights of "
-            f"a kernel; received in_channels {in_channels} and entries {entries}."
+            f"A layer has at least one input channel and keeps 1 to {taps} of the {taps} weights "
+            f"of a kernel; received in_channels {in_channels} and entries {entries}."
         )
     if not compression >= 1:
         raise ValueError(f"compression is at least 1; received {compression}.")
@@ -58,8 +57,8 @@ def check_finite(kernel: npt.ArrayLike, name: str = "kernel") -> None:
     broken = values.size - int(np.isfinite(values).sum())
     if broken:
         raise ValueError(
-            f"'{name}' has {broken} of {values.size} weights that are NaN or infinite, so there are "
-            "no largest weights to keep. Check the learning rate and the loss."
+            f"'{name}' has {broken} of {values.size} weights that are NaN or infinite, so there "
+            "are no largest weights to keep. Check the learning rate and the loss."
         )
 
 
@@ -84,15 +83,15 @@ def project(
         library: Patterns, for 3x3 kernels. None: kept kernels keep all their weights.
         kernels: Kernels kept in each filter, 1 to `in`; may be a scalar tensor. None: all.
         group_size: Filters that share patterns and connectivity. 1: PCONV as published.
-        order: Permutation of shape (out,), integers, as `group_filters` returns it: group `j` are
-            the filters at the places `j * group_size` and following, the last group holds the rest.
-            None: as they are. No weight moves: the mask is in the order of the kernel.
+        order: Permutation of shape (out,), integers, as `grouping.group_filters` returns it: group
+            `j` are the filters at the places `j * group_size` and following, the last group holds
+            the rest. None: as they are. No weight moves: the mask is in the order of the kernel.
         balance: `"filter"` keeps `kernels` kernels in every filter (PCONV); `"layer"` keeps as many
             kernels per group on average, the best of the whole layer, at least one in each group
             (PatDNN).
-        pattern_fraction: Fraction of each group's kept kernels that follow a pattern, 0 to 1, rounded
-            to whole kernels: those that lose the least energy by it. The others keep all their
-            weights. May be a scalar tensor. Without `library` it says nothing.
+        pattern_fraction: Fraction of each group's kept kernels that follow a pattern, 0 to 1,
+            rounded to whole kernels: those that lose the least energy by it. The others keep all
+            their weights. May be a scalar tensor. Without `library` it says nothing.
 
     Returns:
         The mask, with the shape and dtype of `kernel`.
@@ -108,7 +107,7 @@ def project(
         (160, 160)
     """
     kernel = ops.convert_to_tensor(kernel)
-    _check_arguments(kernel.shape, library, kernels, group_size, balance, pattern_fraction)
+    check_arguments(kernel.shape, library, kernels, group_size, balance, pattern_fraction)
     height, width, channels, filters = kernel.shape
     if order is None:
         order = np.arange(filters, dtype=np.int32)
@@ -131,11 +130,10 @@ def project(
 
     group_of_filter = ops.argsort(order) // group_size
     mask = ops.take(ops.cast(mask, kernel.dtype), group_of_filter, axis=1)
-    mask = ops.reshape(ops.transpose(mask, (0, 2, 1)), (height, width, channels, filters))
-    return mask
+    return ops.reshape(ops.transpose(mask, (0, 2, 1)), (height, width, channels, filters))
 
 
-def _check_arguments(
+def check_arguments(
     shape: tuple[int, ...],
     library: PatternLibrary | None,
     kernels: Any,
@@ -143,7 +141,7 @@ def _check_arguments(
     balance: str,
     pattern_fraction: Any,
 ) -> None:
-    """Refuses what is out of range; tensors are taken as they are."""
+    """Raises a ValueError for an argument of `project` out of range; tensors pass unseen."""
     if len(shape) != 4:
         raise ValueError(f"A kernel has the shape (kh, kw, in, out); received {tuple(shape)}.")
     if library is not None and tuple(shape[:2]) != (SIDE, SIDE):
