@@ -18,7 +18,7 @@ from tf_pconv.patterns import ENTRIES, SIDE, PatternLibrary
 
 @dataclasses.dataclass(frozen=True)
 class PruningTarget:
-    """The patterns, connectivity and filter groups that a kernel of shape (kh, kw, in, out) ends with.
+    """The patterns, connectivity and filter groups that a (kh, kw, in, out) kernel ends with.
 
     Attributes:
         shape: Shape of the kernel.
@@ -78,7 +78,7 @@ class PruningTarget:
         )
 
     def settings(self) -> dict[str, Any]:
-        """Returns what masks depend on, in JSON types: stored with the weights and compared on load."""
+        """Returns what masks depend on, in JSON types: saved with the weights, compared on load."""
         return {
             "library": None if self.library is None else list(self.library.masks),
             "kernels": self.kernels,

@@ -1,0 +1,7 @@
+"""Pruning methods, one file each, behind one interface; `get_method` finds them by name."""
+
+from tf_pconv.methods.base import Method, apply_mask
+from tf_pconv.methods.magnitude import Magnitude
+from tf_pconv.methods.registry import get_method
+
+__all__ = ["Magnitude", "Method", "apply_mask", "get_method"]

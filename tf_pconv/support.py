@@ -1,0 +1,59 @@
+"""Which layers can be pruned, and which of them this version's delegate accelerates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tf_pconv.patterns import SIDE
+
+MAXIMUM_STRIDE = 2
+"""Largest stride that the delegate takes (docs/fkw.md)."""
+
+_PRUNABLE = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+
+
+def is_prunable_class(layer: Any) -> bool:
+    """Whether the layer is a convolution of a class that can be wrapped, or a subclass of one."""
+    return isinstance(layer, _PRUNABLE)
+
+
+def is_exact_class(layer: Any) -> bool:
+    """Whether the layer is Keras' own: a subclass may change the kernel before it uses it."""
+    return type(layer) in _PRUNABLE
+
+
+def pruning_refusal(layer: Any) -> str | None:
+    """Returns why a layer cannot be pruned, or None."""
+    if not is_prunable_class(layer):
+        return f"{type(layer).__name__} is not pruned; Conv2D and 3x3 DepthwiseConv2D are"
+    if layer.data_format != "channels_last":
+        return "data_format is channels_first; pruning and TensorFlow Lite need channels_last"
+    if layer.dtype_policy.quantization_mode is not None:
+        return f"the layer is quantised already ({layer.dtype_policy.name})"
+    if getattr(layer, "lora_enabled", False):
+        return "LoRA is enabled; rebuild the layer without it"
+    is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    if is_depthwise and tuple(layer.kernel_size) != (SIDE, SIDE):
+        return f"depthwise kernels have patterns at 3x3 only; this one is {_size(layer)}"
+    return None
+
+
+def acceleration_refusal(layer: keras.Layer) -> str | None:
+    """Returns why the delegate does not take a pruned layer, or None."""
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return "depthwise: not accelerated by this version"
+    if tuple(layer.kernel_size) != (SIDE, SIDE):
+        return f"{_size(layer)} kernels: not accelerated by this version"
+    if layer.groups != 1:
+        return f"{layer.groups} convolution groups: not accelerated by this version"
+    if any(rate != 1 for rate in layer.dilation_rate):
+        return f"dilation {max(layer.dilation_rate)}: not accelerated by this version"
+    if any(stride > MAXIMUM_STRIDE for stride in layer.strides):
+        return f"stride {max(layer.strides)}: only 1 and 2 are accelerated"
+    return None
+
+
+def _size(layer: keras.Layer) -> str:
+    return "x".join(str(side) for side in layer.kernel_size)

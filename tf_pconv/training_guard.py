@@ -1,0 +1,100 @@
+"""Refuses to train a pruned model whose masks nobody updates.
+
+Without `UpdatePatternStep` a pruned model would train dense, and nothing would show it. So wrapped
+layers train only with a permit. A custom loop gets one with each `update_pattern_step(model)`; in
+`fit()` the callback hands one to the train function for each call, and layers have it only for the
+time of that call. An interrupted `fit()` therefore leaves no permit behind, and a train function
+compiled under an earlier permit asks for a new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+if TYPE_CHECKING:
+    from tf_pconv.wrappers import PatternWrapper
+
+
+class MissingUpdateError(RuntimeError):
+    """A pruned layer is trained without an update of its masks."""
+
+    # Keras then raises the error as it is, without the list of the call's arguments.
+    _keras_call_info_injected = True
+
+    def __init__(self, layer_name: str | None = None) -> None:
+        subject = "This pruned model" if layer_name is None else f"The pruned layer '{layer_name}'"
+        super().__init__(
+            f"{subject} is trained without updates of its masks: pass "
+            "callbacks=[tf_pconv.UpdatePatternStep()] to every fit(), or call "
+            "tf_pconv.update_pattern_step(model) before each step of a custom training loop."
+        )
+
+
+class TrainingPermit:
+    """The right to train a model, until its next `fit()` begins.
+
+    Keras gives a model a new `history` at the start of each `fit()`; the permit ends with it.
+    """
+
+    def __init__(self, model: keras.Layer) -> None:
+        self._model = weakref.ref(model)
+        self._history = getattr(model, "history", None)
+
+    def is_valid(self) -> bool:
+        """Whether the permit still holds."""
+        model = self._model()
+        return model is not None and getattr(model, "history", None) is self._history
+
+
+class GuardedTrainFunction:
+    """A model's compiled train function that asks for a permit at each call."""
+
+    def __init__(self, function: Callable[..., Any], wrappers: Sequence[PatternWrapper]) -> None:
+        self._function = function
+        self._wrappers = wrappers
+        self._permit: TrainingPermit | None = None
+
+    @property
+    def is_permitted(self) -> bool:
+        """Whether the next call is allowed."""
+        return self._permit is not None and self._permit.is_valid()
+
+    def permit_one_call(self, permit: TrainingPermit) -> None:
+        """Allows the next call."""
+        self._permit = permit
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the train function, with the layers permitted to train."""
+        if self._permit is None or not self.is_permitted:
+            raise MissingUpdateError
+        permit, self._permit = self._permit, None
+        with _permitted(self._wrappers, permit):
+            return self._function(*args, **kwargs)
+
+
+def guard_train_function(
+    model: keras.Model, wrappers: Sequence[PatternWrapper]
+) -> GuardedTrainFunction:
+    """Puts the guard around the train function of a compiled model, if it is not there yet."""
+    if not isinstance(model.train_function, GuardedTrainFunction):
+        # Made anew: a fit() that was refused may have left a half-traced one.
+        model.make_train_function(force=True)
+        model.train_function = GuardedTrainFunction(model.train_function, wrappers)
+    return model.train_function
+
+
+@contextlib.contextmanager
+def _permitted(wrappers: Sequence[PatternWrapper], permit: TrainingPermit) -> Iterator[None]:
+    before = [wrapper.training_permit for wrapper in wrappers]
+    for wrapper in wrappers:
+        wrapper.training_permit = permit
+    try:
+        yield
+    finally:
+        for wrapper, earlier in zip(wrappers, before, strict=True):
+            wrapper.training_permit = earlier

@@ -1,0 +1,237 @@
+"""The wrapper that prunes one layer: its mask, its training state, its forward pass."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tf_pconv import schedules
+from tf_pconv.config import PatternConfig
+from tf_pconv.methods import Method
+from tf_pconv.support import is_prunable_class, pruning_refusal
+from tf_pconv.target import PruningTarget, pruning_target
+from tf_pconv.training_guard import MissingUpdateError, TrainingPermit
+
+_SETTINGS = "pattern_settings"
+"""Key of the settings among a layer's saved variables."""
+
+
+@keras.saving.register_keras_serializable(package="tf_pconv")
+class PatternWrapper(keras.layers.Wrapper):
+    """Prunes the kernel of one convolution while it trains.
+
+    `prune_patterns` wraps the layers of Sequential and Functional models; in a subclassed model
+    wrap them yourself. The wrapper has the name of its layer. The mask is a non-trainable weight,
+    applied in the forward pass, so that whatever is saved is pruned and resumes where it was.
+
+    Args:
+        layer: A `Conv2D` or a 3x3 `DepthwiseConv2D`, channels last.
+        config: How to prune it. Rules that match the layer's name or class apply, `skip` aside.
+        **kwargs: Of `keras.Layer`.
+
+    Raises:
+        TypeError: A layer or configuration of another kind.
+        ValueError: Channels first, or a layer with nothing to prune.
+
+    Example:
+        >>> class Block(keras.Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         convolution = keras.layers.Conv2D(64, 3, padding="same")
+        ...         self.convolution = PatternWrapper(convolution, PatternConfig())
+        ...     def call(self, x):
+        ...         return self.convolution(x)
+    """
+
+    def __init__(self, layer: keras.Layer, config: PatternConfig, **kwargs: Any) -> None:
+        refusal = pruning_refusal(layer)
+        if refusal is not None:
+            raise (ValueError if is_prunable_class(layer) else TypeError)(
+                f"PatternWrapper cannot prune '{getattr(layer, 'name', layer)}': {refusal}."
+            )
+        if not isinstance(config, PatternConfig):
+            raise TypeError(f"PatternWrapper takes a PatternConfig; received {config!r}.")
+        defaults = {
+            "name": layer.name,
+            "trainable": layer.trainable,
+            "dtype": layer.dtype_policy,
+            "activity_regularizer": layer.activity_regularizer,
+        }
+        super().__init__(layer, **(defaults | kwargs))
+        self.config = config.for_layer(layer.name, layer)[0]
+        self.training_permit: TrainingPermit | None = None
+        self._passes_training = "training" in inspect.signature(layer.call).parameters
+
+    def build(self, input_shape: Any = None) -> None:
+        """Builds the layer, and declares the state of its pruning."""
+        super().build(input_shape)
+        self.input_spec = self.layer.input_spec
+        self.target: PruningTarget = pruning_target(self.layer, self.config)
+        self.pruning_step = self._declare("pruning_step", "int32")
+        self.progress = self._declare("progress", "float32")
+        self.training_steps = self._declare("training_steps", "int32")
+        self.state = self.config.method.declare_state(self, self.target)
+        if type(self.config.method).loss is not Method.loss:
+            self._add_method_loss()
+        self.built = True
+
+    def _declare(self, name: str, dtype: str) -> keras.Variable:
+        return self.add_weight(
+            name=name, shape=(), dtype=dtype, initializer="zeros", trainable=False
+        )
+
+    def _add_method_loss(self) -> None:
+        """Makes the method's loss part of the kernel's regulariser: once a step, even if shared."""
+        kernel, method, state = self.kernel, self.config.method, self.state
+        regularizer = kernel.regularizer
+
+        def total(value: Any) -> Any:
+            loss = method.loss(ops.convert_to_tensor(value), state)
+            return loss if regularizer is None else loss + regularizer(value)
+
+        kernel.regularizer = total
+
+    @property
+    def kernel(self) -> keras.Variable:
+        """The dense kernel of the layer, (kh, kw, in, out)."""
+        return self.layer.kernel
+
+    @property
+    def mask(self) -> keras.Variable:
+        """The 0/1 mask of the kernel, uint8."""
+        return self.state["mask"]
+
+    @property
+    def schedule(self) -> schedules.Schedule | None:
+        """The schedule; None as long as the default one does not know how long training is."""
+        if self.config.schedule is not None:
+            return self.config.schedule
+        steps = int(ops.convert_to_numpy(self.training_steps))
+        return schedules.default_schedule(steps) if steps else None
+
+    def plan_training(self, training_steps: int | None) -> None:
+        """Fixes the default schedule, the first time that the length of a training is known.
+
+        Args:
+            training_steps: Steps of the training that begins; None: unknown.
+
+        Raises:
+            ValueError: A schedule is needed, and the length is unknown.
+        """
+        if self.schedule is not None:
+            return
+        if not training_steps:
+            raise ValueError(
+                "The default pruning schedule needs the number of training steps, which is unknown "
+                "here: pass steps_per_epoch to fit(), or a schedule to PatternConfig."
+            )
+        self.training_steps.assign(training_steps)
+
+    def begin_steps(self, count: int = 1) -> None:
+        """Advances the schedule before training steps, and updates the mask if it is due.
+
+        Args:
+            count: Steps that run in one go: `steps_per_execution` of the model.
+        """
+        schedule = self.schedule
+        assert schedule is not None, "plan_training comes first"
+        first = int(ops.convert_to_numpy(self.pruning_step))
+        turns = [schedule(step) for step in range(first, first + count)]
+        due = [progress for should_update, progress in turns if should_update]
+        if due:
+            kernel = ops.convert_to_tensor(self.kernel)
+            self.config.method.update(kernel, self.state, self.target, due[-1])
+            self.progress.assign(due[-1])
+        self.pruning_step.assign(first + count)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Applies the layer with its effective kernel."""
+        if training and (self.training_permit is None or not self.training_permit.is_valid()):
+            raise MissingUpdateError(self.name)
+        kernel = self.config.method.effective_kernel(
+            ops.convert_to_tensor(self.kernel),
+            self.state,
+            gradient=self.config.gradient,
+            training=bool(training),
+        )
+        kwargs = {"training": training} if self._passes_training else {}
+        return self._call_layer(kernel, inputs, **kwargs)
+
+    def _call_layer(self, kernel: Any, inputs: Any, **kwargs: Any) -> Any:
+        """Calls the layer with another value of its kernel; all other state passes through."""
+
+        def values(variables: list[keras.Variable]) -> list[Any]:
+            return [
+                kernel if variable is self.kernel else ops.convert_to_tensor(variable)
+                for variable in variables
+            ]
+
+        fixed = self.layer.non_trainable_variables
+        outputs, updates = self.layer.stateless_call(
+            values(self.layer.trainable_variables), values(fixed), inputs, **kwargs
+        )
+        for variable, update in zip(fixed, updates, strict=True):
+            if variable is not self.kernel:
+                variable.assign(update)
+        return outputs
+
+    def pruned_kernel(self) -> Any:
+        """Returns the kernel with the final mask multiplied in, (kh, kw, in, out)."""
+        kernel = ops.convert_to_tensor(self.kernel)
+        mask = self.config.method.final_mask(kernel, self.state, self.target)
+        return kernel * ops.cast(mask, kernel.dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """As the layer."""
+        return self.layer.compute_output_shape(input_shape)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves the state of pruning, with the settings that it belongs to."""
+        super().save_own_variables(store)
+        store[_SETTINGS] = np.frombuffer(json.dumps(self._settings()).encode(), np.uint8)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads the state of pruning, if it was saved with the same settings."""
+        if _SETTINGS in store:
+            self._check_settings(json.loads(np.asarray(store[_SETTINGS]).tobytes()))
+        variables = {key: store[key] for key in store.keys() if key != _SETTINGS}  # noqa: SIM118
+        super().load_own_variables(variables)
+
+    def _settings(self) -> dict[str, Any]:
+        return {**self.target.settings(), "method": type(self.config.method).__name__}
+
+    def _check_settings(self, saved: Mapping[str, Any]) -> None:
+        settings = self._settings()
+        differing = [name for name in settings if settings[name] != saved.get(name)]
+        if differing:
+            both = "; ".join(
+                f"{name} is {saved.get(name)} in the file and {settings[name]} in the model"
+                for name in differing
+            )
+            raise ValueError(
+                f"The weights of '{self.name}' were saved with another configuration: {both}. "
+                "Prune the model with the configuration of the file, or load a .keras file."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs."""
+        config = super().get_config()
+        config.pop("activity_regularizer", None)
+        config["config"] = keras.saving.serialize_keras_object(self.config)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> PatternWrapper:
+        """Makes a wrapper from the result of `get_config`."""
+        arguments = dict(config)
+        for name in ("layer", "config"):
+            arguments[name] = keras.saving.deserialize_keras_object(
+                arguments[name], custom_objects=custom_objects
+            )
+        return cls(**arguments)
