@@ -7,6 +7,7 @@ python := .venv/bin/python
 installed := .venv/.installed
 python_sources := tf_pconv tests examples delegate setup.py
 cc_sources = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc' | grep -v '^third_party/')
+bench_layers := 64,64,224 128,128,112 256,256,56 512,512,28 512,512,14 64,64,32 16,16,32
 
 .DEFAULT_GOAL := help
 .PHONY: help setup delegate demo test bench lint format wheel clean
@@ -24,14 +25,15 @@ delegate: $(installed) ## Build the delegate into the Python package
 	scripts/build_delegate.sh
 
 demo: setup ## Prune, fine-tune, convert and time a small network (digits)
-	$(python) examples/digits.py
+	TF_CPP_MIN_LOG_LEVEL=3 $(python) examples/digits.py
 
 test: setup ## Run all tests
 	bazel test -c opt //...
 	$(python) -m pytest $(PYTEST_FLAGS)
 
 bench: setup ## Time pattern layers against dense XNNPACK
-	$(python) -m tf_pconv.cli bench --table --seconds $(BENCH_SECONDS)
+	$(python) -m tf_pconv.cli bench $(addprefix --layer ,$(bench_layers)) \
+	  --dtype int8 --dtype fp32 --group-size 4 --group-size 1 --seconds $(BENCH_SECONDS)
 
 lint: setup ## Check style and types
 	.venv/bin/ruff check $(python_sources)

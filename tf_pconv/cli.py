@@ -263,7 +263,7 @@ def _run_prune(values: flags.FlagValues, argument: str) -> None:
     print(tf_pconv.plan(model, config))
     with _step("Pruning"):
         pruned = tf_pconv.prune_patterns(model, config)
-        tf_pconv.prune_now(pruned)
+        tf_pconv.update_pattern_step(pruned)
         stripped = tf_pconv.strip_pruning(pruned)
     with _written_whole(output) as temporary:
         stripped.save(temporary)
