@@ -74,7 +74,7 @@ def group_filters(
 
 
 def _held_energy(weights: FloatArray, library: PatternLibrary | None) -> FloatArray:
-    """Returns what filters hold in every pattern of their kernels: (filters, patterns, channels)."""
+    """Returns what filters hold in each pattern of a kernel: (filters, patterns, channels)."""
     channels, filters = weights.shape[2:]
     energy = np.square(weights.reshape(-1, channels, filters))
     patterns = np.ones((1, len(energy)), np.float32)
@@ -104,10 +104,9 @@ def _gaining_swaps(
 
     swaps = []
     touched: set[int] = set()
-    for best in np.argsort(-gain, kind="stable"):
+    gaining = np.flatnonzero(gain > _LEAST_GAIN * kept.mean())
+    for best in gaining[np.argsort(-gain[gaining], kind="stable")]:
         groups = {int(first[best]), int(second[best])}
-        if gain[best] <= _LEAST_GAIN * kept.mean():
-            break
         if not groups & touched:
             touched |= groups
             swaps.append(pairs[best])
@@ -127,8 +126,8 @@ def _promising_pairs(
     partners = min(_PARTNERS, len(held) - 1)
     second = np.argsort(-gain, axis=1, kind="stable")[:, :partners]
     first = np.broadcast_to(np.arange(len(held))[:, None], second.shape)
-    pairs = np.stack([first[group[first] != group[second]], second[group[first] != group[second]]])
-    return np.unique(np.sort(pairs.T, axis=1), axis=0)
+    pairs = np.stack([first, second], axis=-1)[group[first] != group[second]]
+    return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
 def _kept_energy(held: FloatArray, kernels: int) -> FloatArray:
