@@ -78,6 +78,7 @@ def parse(data: bytes) -> Any:
         _refuse_unknown_fields(fb, reader)
         model = fb.ModelT.InitFromObj(reader)
         _take_outside_data(model, data)
+        _check_references(model)
     except (struct.error, IndexError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, _NewerSchemaError):
             raise
@@ -175,6 +176,22 @@ def _take_outside_data(model: Any, data: bytes) -> None:
                     operator.largeCustomOptionsOffset, operator.largeCustomOptionsSize
                 )
                 operator.largeCustomOptionsOffset = operator.largeCustomOptionsSize = 0
+
+
+def _check_references(model: Any) -> None:
+    """Checks that operators name tensors, codes and buffers that exist."""
+    for subgraph in model.subgraphs:
+        tensors = subgraph.tensors or ()
+        if any(tensor.buffer >= len(model.buffers) for tensor in tensors):
+            raise ValueError("a tensor names a buffer that does not exist")
+        named = [subgraph.inputs, subgraph.outputs]
+        for operator in subgraph.operators or ():
+            if operator.opcodeIndex >= len(model.operatorCodes):
+                raise ValueError("an operator has no operator code")
+            named += [operator.inputs, operator.outputs]
+        for places in named:
+            if places is not None and len(places) and max(places) >= len(tensors):
+                raise ValueError("an operator names a tensor that does not exist")
 
 
 def _refuse_unknown_fields(fb: Any, model: Any) -> None:

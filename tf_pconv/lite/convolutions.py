@@ -1,0 +1,295 @@
+"""The convolutions of a `.tflite` file: which follow patterns, and why the others do not."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tf_pconv.lite import fkw, pconv2d, sparse_tensor
+from tf_pconv.lite.flatbuffer import builtin_code, enum_name, schema, text
+from tf_pconv.lite.pattern_weights import KERNEL_SIZE, PatternWeights
+from tf_pconv.lite.recognition import NoPatternsError, recognize_patterns
+
+CONV_2D = "CONV_2D"
+DENSIFY = "DENSIFY"
+DEQUANTIZE = "DEQUANTIZE"
+DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"
+PCONV_2D = pconv2d.CUSTOM_CODE.decode()
+SPARSE_CONV_2D = f"{DENSIFY} + {CONV_2D}"
+
+_WEIGHT_TYPES = {"FLOAT32": "<f4", "FLOAT16": "<f2", "INT8": "i1"}
+
+
+@dataclasses.dataclass(eq=False)
+class Convolution:
+    """One convolution of a model.
+
+    Attributes:
+        subgraph: Index of its subgraph.
+        operator: Index of its operator in the subgraph.
+        kind: `CONV_2D`, `DENSIFY + CONV_2D`, `PConv2D` or `DEPTHWISE_CONV_2D`.
+        name: Name of its constant weights, or of its output where they are not constant.
+        types: Types of input, weights and output, as the schema calls them: `FLOAT32`, `INT8`...
+        weights_tensor: Index of the constant weights in the subgraph, before any DENSIFY or DEQUANTIZE.
+        shape: Dense shape of the weights: filters, height, width, channels of a filter.
+        stride: Height and width.
+        stored_bytes: Bytes of the weights in the file.
+        dense: The dense weights, of `shape`; None where they are not constant or of another type.
+        patterns: The weights as patterns; None where `reason` says why not.
+        reason: Why the delegate cannot take it; empty where it can.
+    """
+
+    subgraph: int
+    operator: int
+    kind: str
+    name: str
+    types: tuple[str, str, str]
+    weights_tensor: int
+    shape: tuple[int, ...] = ()
+    stride: tuple[int, int] = (1, 1)
+    stored_bytes: int = 0
+    dense: np.ndarray | None = None
+    patterns: PatternWeights | None = None
+    reason: str = ""
+
+
+def find_convolutions(model: Any) -> list[Convolution]:
+    """Finds the two-dimensional convolutions of a model and recognises their patterns.
+
+    Args:
+        model: A parsed model, `ModelT`.
+
+    Returns:
+        One entry for each convolution, in the order of the file.
+    """
+    known: dict[tuple, PatternWeights | NoPatternsError] = {}
+    return [
+        _describe(graph, operator, kind, known)
+        for graph in (Graph(model, subgraph) for subgraph in range(len(model.subgraphs)))
+        for operator, kind in enumerate(graph.kinds)
+        if kind in (CONV_2D, DEPTHWISE_CONV_2D, PCONV_2D)
+    ]
+
+
+class Graph:
+    """A subgraph with the names of its operators and the makers of its tensors.
+
+    Attributes:
+        index: Index of the subgraph.
+        subgraph: The `SubGraphT`.
+        kinds: Name of each operator: that of the schema, or the code of a custom operator.
+        maker: For each tensor that an operator writes, the index of that operator.
+    """
+
+    def __init__(self, model: Any, index: int):
+        names = [_operator_name(code) for code in model.operatorCodes or ()]
+        self.index = index
+        self.subgraph = model.subgraphs[index]
+        self.operators = self.subgraph.operators or []
+        self.kinds = [names[operator.opcodeIndex] for operator in self.operators]
+        self.maker = {
+            output: place
+            for place, operator in enumerate(self.operators)
+            for output in operator.outputs
+        }
+        self._buffers = model.buffers
+
+    def tensor(self, index: int) -> Any:
+        """Returns a `TensorT` of the subgraph."""
+        return self.subgraph.tensors[index]
+
+    def data(self, index: int) -> np.ndarray | None:
+        """Returns the bytes of a constant tensor of this file; None for others."""
+        tensor = self.tensor(index)
+        data = self._buffers[tensor.buffer].data
+        variable = tensor.isVariable or index in self.maker or index in self.subgraph.inputs
+        if data is None or len(data) == 0 or variable or getattr(tensor, "externalBuffer", 0):
+            return None
+        return np.asarray(data, np.uint8)
+
+
+class _UnfitError(Exception):
+    """The delegate cannot take a convolution; the message is the reason."""
+
+
+def _operator_name(code: Any) -> str:
+    builtin = schema().BuiltinOperator
+    if builtin_code(code) == builtin.CUSTOM:
+        return text(code.customCode)
+    return enum_name(builtin, builtin_code(code))
+
+
+def _describe(graph: Graph, place: int, kind: str, known: dict) -> Convolution:
+    operator = graph.operators[place]
+    if operator.inputs is None or len(operator.inputs) < 2 or min(operator.inputs[:2]) < 0:
+        raise ValueError(f"Operator {place} of subgraph {graph.index}, {kind}, has no weights.")
+    source, filter_tensor, output = operator.inputs[0], operator.inputs[1], operator.outputs[0]
+    weights_tensor, maker = filter_tensor, graph.maker.get(filter_tensor)
+    if maker is not None and graph.kinds[maker] in (DENSIFY, DEQUANTIZE):
+        weights_tensor = graph.operators[maker].inputs[0]
+        if graph.kinds[maker] == DENSIFY and kind == CONV_2D:
+            kind = SPARSE_CONV_2D
+    data = graph.data(weights_tensor)
+    convolution = Convolution(
+        subgraph=graph.index,
+        operator=place,
+        kind=kind,
+        name=text(graph.tensor(output if data is None else weights_tensor).name),
+        types=tuple(
+            _type_name(graph.tensor(tensor)) for tensor in (source, weights_tensor, output)
+        ),
+        weights_tensor=int(weights_tensor),
+        shape=_shape(graph.tensor(filter_tensor)),
+        stored_bytes=0 if data is None else len(data),
+    )
+    try:
+        if kind == PCONV_2D:
+            _read_packed(convolution, operator, data)
+        else:
+            _read_dense(convolution, graph, operator, data, known)
+    except _UnfitError as error:
+        convolution.reason = str(error)
+    return convolution
+
+
+def _read_packed(convolution: Convolution, operator: Any, data: np.ndarray | None) -> None:
+    if data is None:
+        raise _UnfitError("its FKW weights are not constant")
+    try:
+        options = pconv2d.decode_options(bytes(operator.customOptions))
+        weights = fkw.decode(data)
+    except ValueError as error:
+        raise _UnfitError(str(error)) from error
+    convolution.stride = (options.strideH, options.strideW)
+    convolution.shape = (weights.filters, KERNEL_SIZE, KERNEL_SIZE, weights.channels)
+    convolution.patterns = weights
+
+
+def _read_dense(
+    convolution: Convolution,
+    graph: Graph,
+    operator: Any,
+    data: np.ndarray | None,
+    known: dict,
+) -> None:
+    options = operator.builtinOptions
+    if options is not None:
+        convolution.stride = (options.strideH, options.strideW)
+    if data is None:
+        raise _UnfitError("its weights are not constants of this file")
+    tensor = graph.tensor(convolution.weights_tensor)
+    if convolution.types[1] in _WEIGHT_TYPES:
+        dtype = _WEIGHT_TYPES[convolution.types[1]]
+        convolution.dense = _dense_weights(tensor, data, dtype, convolution.shape)
+    if convolution.kind == DEPTHWISE_CONV_2D:
+        raise _UnfitError("depthwise convolution")
+    _check_types(convolution.types)
+    _check_geometry(convolution, graph, operator)
+    scales = _check_quantization(convolution, graph, operator)
+    _check_bias(graph, operator)
+    # Sparse tensors may share the bytes of their values, yet place them differently.
+    place = id(tensor.sparsity)
+    key = (tensor.buffer, place, convolution.shape, None if scales is None else scales.tobytes())
+    if key not in known:
+        try:
+            known[key] = recognize_patterns(convolution.dense, scales)
+        except NoPatternsError as error:
+            known[key] = error
+    result = known[key]
+    if isinstance(result, NoPatternsError):
+        raise _UnfitError(str(result))
+    convolution.patterns = result
+
+
+def _check_types(types: tuple[str, str, str]) -> None:
+    source, weights, output = types
+    if types in (("FLOAT32",) * 3, ("INT8",) * 3):
+        return
+    if source == "FLOAT32" and weights in ("INT8", "INT4", "UINT8"):
+        raise _UnfitError(f"dynamic-range quantisation (float32 with {weights.lower()} weights)")
+    if weights == "FLOAT16":
+        raise _UnfitError("float16 weights")
+    if source == "INT16":
+        raise _UnfitError("int16 activations")
+    raise _UnfitError(
+        f"types {source.lower()}, {weights.lower()}, {output.lower()} of input, weights and "
+        "output; supported: all float32 or all int8"
+    )
+
+
+def _dense_weights(tensor: Any, data: np.ndarray, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        values = data.view(dtype)
+        if tensor.sparsity is not None:
+            return sparse_tensor.to_dense(tensor.sparsity, values, shape)
+        return values.reshape(shape)
+    except ValueError as error:
+        raise _UnfitError(f"its weights are damaged: {error}") from error
+
+
+def _check_geometry(convolution: Convolution, graph: Graph, operator: Any) -> None:
+    shape = convolution.shape
+    if len(shape) != 4 or 0 in shape:
+        raise _UnfitError(f"weights of shape {shape}")
+    if shape[1:3] != (KERNEL_SIZE, KERNEL_SIZE):
+        raise _UnfitError(f"{shape[1]}x{shape[2]} kernels")
+    source = _shape(graph.tensor(operator.inputs[0]))
+    if len(source) != 4 or source[3] != shape[3]:
+        raise _UnfitError("grouped convolution" if len(source) == 4 else "input of unknown rank")
+    if max(shape[0], shape[3]) > fkw.MAX_CHANNELS:
+        raise _UnfitError(f"more than {fkw.MAX_CHANNELS:,} channels")
+    try:
+        pconv2d.encode_options(operator.builtinOptions)
+    except ValueError as error:
+        raise _UnfitError(str(error)) from error
+
+
+def _check_quantization(convolution: Convolution, graph: Graph, operator: Any) -> np.ndarray | None:
+    """Returns the scale of each filter; None for float32."""
+    scale, zero_point, dimension = _quantization(graph.tensor(convolution.weights_tensor))
+    if convolution.types[1] == "FLOAT32":
+        if len(scale):
+            raise _UnfitError("float32 weights with quantisation scales")
+        return None
+    filters = convolution.shape[0]
+    if len(scale) != filters or dimension != 0:
+        raise _UnfitError(f"weights with {len(scale)} scales for {filters} filters")
+    if np.any(zero_point) or not np.all(np.isfinite(scale) & (scale > 0)):
+        raise _UnfitError("weights with zero points other than 0, or scales not above 0")
+    for tensor in (operator.inputs[0], operator.outputs[0]):
+        if len(_quantization(graph.tensor(tensor))[0]) != 1:
+            raise _UnfitError("activations without one quantisation scale")
+    return scale
+
+
+def _check_bias(graph: Graph, operator: Any) -> None:
+    bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
+    if bias == -1:
+        return
+    weights = _type_name(graph.tensor(operator.inputs[1]))
+    wanted = "INT32" if weights == "INT8" else "FLOAT32"
+    if graph.data(bias) is None or _type_name(graph.tensor(bias)) != wanted:
+        raise _UnfitError(f"its bias is not a constant of type {wanted.lower()}")
+
+
+def _quantization(tensor: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """Scales, zero points and quantised dimension of a tensor; empty where it has none."""
+    parameters = tensor.quantization
+    if parameters is None or parameters.scale is None:
+        return np.empty(0, np.float32), np.empty(0, np.int64), 0
+    zero_points = [] if parameters.zeroPoint is None else parameters.zeroPoint
+    return (
+        np.asarray(parameters.scale, np.float32),
+        np.asarray(zero_points, np.int64),
+        parameters.quantizedDimension,
+    )
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return () if tensor.shape is None else tuple(int(side) for side in tensor.shape)
+
+
+def _type_name(tensor: Any) -> str:
+    return enum_name(schema().TensorType, tensor.type)

@@ -1,0 +1,209 @@
+"""What the convolutions of a `.tflite` file are, as data and as a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
+from tf_pconv.lite.flatbuffer import load, parse
+from tf_pconv.lite.pattern_weights import PatternWeights
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TABLE_WIDTH = 120
+"""Columns of a printed report."""
+
+_ITEM_BYTES = {"INT4": 0.5, "FLOAT16": 2, "FLOAT32": 4}
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvolutionReport:
+    """One convolution of a file.
+
+    Attributes:
+        name: Name of its weights.
+        subgraph: Index of its subgraph.
+        operator: `CONV_2D`, `DENSIFY + CONV_2D`, `DEPTHWISE_CONV_2D` or `PConv2D`.
+        type: Type of its activations: `float32`, `int8`...
+        shape: Dense shape of its weights: filters, height, width, channels.
+        stride: Height and width.
+        group_size: Filters that share patterns and connectivity; None without patterns.
+        patterns: Number of patterns; None without patterns.
+        sparsity: Share of zeros among the dense weights; None where they are not constant.
+        dense_bytes: Size of the dense weights.
+        stored_bytes: Size of the weights in the file.
+        delegate: `always` (PConv2D), `where faster` (a layer that also runs without) or `never`.
+        reason: Why `never`, or why it was not packed; empty otherwise.
+    """
+
+    name: str
+    subgraph: int
+    operator: str
+    type: str
+    shape: tuple[int, ...]
+    stride: tuple[int, int]
+    group_size: int | None
+    patterns: int | None
+    sparsity: float | None
+    dense_bytes: int
+    stored_bytes: int
+    delegate: str
+    reason: str
+
+    @property
+    def packed(self) -> bool:
+        """Whether the weights are stored as FKW."""
+        return self.operator == PCONV_2D
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelReport:
+    """The convolutions of a file; prints as a table.
+
+    Attributes:
+        convolutions: One entry for each, in the order of the file.
+        file_bytes: Size of the file.
+        unpacked_bytes: Size before packing; None where the file was not packed just now.
+    """
+
+    convolutions: tuple[ConvolutionReport, ...]
+    file_bytes: int
+    unpacked_bytes: int | None = None
+
+    @property
+    def packed(self) -> tuple[ConvolutionReport, ...]:
+        """The convolutions that are stored as FKW."""
+        return tuple(row for row in self.convolutions if row.packed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report as plain data, ready for `json.dumps`."""
+        return dataclasses.asdict(self)
+
+    def __rich__(self) -> Table:
+        """Returns the table for `rich`."""
+        return _table(self)
+
+    def __str__(self) -> str:
+        """Returns the table as plain text."""
+        from rich.console import Console
+
+        text = io.StringIO()
+        Console(file=text, width=TABLE_WIDTH, color_system=None).print(self)
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def inspect(model: bytes | str | os.PathLike) -> ModelReport:
+    """Says of each convolution of a `.tflite` whether it follows patterns and is accelerated.
+
+    Args:
+        model: The bytes of any `.tflite`, packed or not, or its path.
+
+    Returns:
+        The report; `print` shows a table.
+
+    Raises:
+        ValueError: Not a readable TFLite file.
+
+    Example:
+        >>> report = tf_pconv.lite.inspect("model.tflite")
+        >>> print(report)
+        >>> [row.reason for row in report.convolutions if row.delegate == "never"]
+        ['3 of 1,024 kernels keep more than 4 weights']
+    """
+    data = load(model)
+    return report_convolutions(find_convolutions(parse(data)), len(data))
+
+
+def report_convolutions(
+    convolutions: Iterable[Convolution], file_bytes: int, unpacked_bytes: int | None = None
+) -> ModelReport:
+    """Returns the report of convolutions that were found in a model."""
+    return ModelReport(tuple(map(_report, convolutions)), file_bytes, unpacked_bytes)
+
+
+def _report(convolution: Convolution) -> ConvolutionReport:
+    patterns = convolution.patterns
+    types = convolution.types
+    if patterns is None:
+        item_bytes, delegate = _ITEM_BYTES.get(types[1], 1), "never"
+    else:
+        item_bytes = patterns.values.itemsize
+        delegate = "always" if convolution.kind == PCONV_2D else "where faster"
+    return ConvolutionReport(
+        name=convolution.name,
+        subgraph=convolution.subgraph,
+        operator=convolution.kind,
+        type=types[0].lower(),
+        shape=convolution.shape,
+        stride=convolution.stride,
+        group_size=patterns and patterns.group_size,
+        patterns=patterns and len(patterns.patterns),
+        sparsity=_sparsity(convolution.dense, patterns),
+        dense_bytes=math.ceil(math.prod(convolution.shape) * item_bytes),
+        stored_bytes=convolution.stored_bytes,
+        delegate=delegate,
+        reason=convolution.reason,
+    )
+
+
+def _sparsity(dense: np.ndarray | None, patterns: PatternWeights | None) -> float | None:
+    if dense is not None:
+        return 1 - np.count_nonzero(dense) / max(1, dense.size)
+    if patterns is not None:
+        return 1 - np.count_nonzero(patterns.values) / (9 * patterns.filters * patterns.channels)
+    return None
+
+
+def _table(report: ModelReport) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, title=_title(report), title_justify="left", expand=False)
+    for header in ("convolution", "operator", "type"):
+        table.add_column(header, overflow="fold")
+    for header in ("shape", "group", "zeros", "dense", "stored"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("delegate", overflow="fold")
+    for row in report.convolutions:
+        table.add_row(
+            row.name,
+            row.operator,
+            row.type,
+            "x".join(map(str, row.shape)) + (f" /{row.stride[0]}" if max(row.stride) > 1 else ""),
+            "" if row.group_size is None else str(row.group_size),
+            "" if row.sparsity is None else f"{100 * row.sparsity:.1f} %",
+            format_bytes(row.dense_bytes),
+            format_bytes(row.stored_bytes),
+            f"{row.delegate}: {row.reason}" if row.reason else row.delegate,
+        )
+    return table
+
+
+def _title(report: ModelReport) -> str:
+    rows = report.convolutions
+    if report.unpacked_bytes is not None:
+        return (
+            f"{len(report.packed)} of {len(rows)} convolutions packed, "
+            f"{format_bytes(report.unpacked_bytes)} -> {format_bytes(report.file_bytes)}"
+        )
+    follow = sum(row.patterns is not None for row in rows)
+    return (
+        f"{follow} of {len(rows)} convolutions follow patterns, {len(report.packed)} are packed, "
+        f"{format_bytes(report.file_bytes)}"
+    )
+
+
+def format_bytes(count: int) -> str:
+    """Returns a size for people, such as `1.21 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    unit, size = ("kB", count / 1e3) if count < 1e6 else ("MB", count / 1e6)
+    return f"{size:.2f} {unit}" if size < 10 else f"{size:.1f} {unit}"

@@ -1,0 +1,282 @@
+"""Packing: convolutions that follow patterns become `PConv2D` with FKW weights, and back."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import dataclasses
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tf_pconv.lite import fkw, pconv2d
+from tf_pconv.lite.convolutions import (
+    DENSIFY,
+    PCONV_2D,
+    SPARSE_CONV_2D,
+    Convolution,
+    Graph,
+    find_convolutions,
+)
+from tf_pconv.lite.flatbuffer import builtin_code, load, parse, schema, serialize
+from tf_pconv.lite.inspection import ModelReport, report_convolutions
+from tf_pconv.lite.pattern_weights import KERNEL_SIZE, PatternWeights
+
+# Metadata that names operators by their place, which removing a DENSIFY would change.
+_OPERATOR_PLACES = b"model_control_dependencies"
+
+TensorKey = tuple[int, int]
+"""Subgraph and tensor index."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PackResult:
+    """What `pack` returns.
+
+    Attributes:
+        model: The packed `.tflite`.
+        report: Each convolution with what was done and why not; prints as a table.
+    """
+
+    model: bytes
+    report: ModelReport
+
+
+def pack(model: bytes | str | os.PathLike, *, verify: bool = True) -> PackResult:
+    """Packs the convolutions of a `.tflite` that follow patterns.
+
+    A CONV_2D (or DENSIFY + CONV_2D) with constant 3x3 weights, stride 1 or 2, dilation 1, all
+    float32 or all int8 (per channel, zero point 0), whose weights follow patterns, becomes the
+    custom operator `PConv2D` of `docs/fkw.md`. Patterns and filter groups are recognised from the
+    weights alone. Everything else stays as it is: float16 files, dynamic-range quantisation and
+    int16 activations too. The packed file needs the delegate.
+
+    Args:
+        model: The bytes of a `.tflite`, or its path.
+        verify: Whether to compare every packed convolution, run by the delegate, with the
+            original; without the delegate library this is a warning.
+
+    Returns:
+        The packed file and a report. Where nothing follows patterns, the file as it was.
+
+    Raises:
+        ValueError: Not a readable TFLite file.
+        VerificationError: A packed convolution does not compute what the original does.
+
+    Example:
+        >>> result = tf_pconv.lite.pack("model.tflite")
+        >>> print(result.report)
+        >>> pathlib.Path("packed.tflite").write_bytes(result.model)
+    """
+    original = load(model)
+    parsed = parse(original)
+    convolutions = find_convolutions(parsed)
+    _leave_shared_weights(parsed, convolutions)
+    chosen = [conv for conv in convolutions if conv.kind != PCONV_2D and not conv.reason]
+    if not chosen:
+        return PackResult(original, report_convolutions(convolutions, len(original)))
+    stored = {_weights_key(conv): fkw.encode(conv.patterns) for conv in chosen}
+    for conv in chosen:
+        operator = parsed.subgraphs[conv.subgraph].operators[conv.operator]
+        _make_packed(parsed, operator, conv.weights_tensor)
+    for (subgraph, tensor), data in stored.items():
+        _make_bytes_tensor(parsed.subgraphs[subgraph].tensors[tensor], len(data))
+    _replace_data(parsed, stored)
+    _remove_idle_densify(parsed, chosen)
+    _remove_unused_codes(parsed)
+    packed = serialize(parsed)
+    if verify:
+        from tf_pconv.lite.verification import verify_packed
+
+        verify_packed(original, packed)
+    done = [
+        dataclasses.replace(conv, kind=PCONV_2D, stored_bytes=len(stored[_weights_key(conv)]))
+        if conv in chosen
+        else conv
+        for conv in convolutions
+    ]
+    return PackResult(packed, report_convolutions(done, len(packed), len(original)))
+
+
+def unpack(model: bytes | str | os.PathLike) -> bytes:
+    """Undoes `pack`: every `PConv2D` becomes a CONV_2D with dense weights again.
+
+    Names, quantisation, options and weights are those of the file that was packed (a negative
+    zero comes back as zero, and what was DENSIFY + CONV_2D as CONV_2D).
+
+    Args:
+        model: The bytes of a `.tflite`, or its path.
+
+    Returns:
+        The bytes of a file that runs anywhere; the same bytes where nothing is packed.
+
+    Raises:
+        ValueError: Not a readable TFLite file, or FKW that breaks the rules of `docs/fkw.md`.
+
+    Example:
+        >>> pathlib.Path("dense.tflite").write_bytes(tf_pconv.lite.unpack("packed.tflite"))
+    """
+    data = load(model)
+    parsed = parse(data)
+    packed = [conv for conv in find_convolutions(parsed) if conv.kind == PCONV_2D]
+    if not packed:
+        return data
+    weights: dict[TensorKey, PatternWeights] = {}
+    for conv in packed:
+        if conv.patterns is None:
+            raise ValueError(
+                f"The PConv2D with the weights {conv.name!r} is damaged: {conv.reason}"
+            )
+        _make_dense(parsed, conv)
+        weights[_weights_key(conv)] = conv.patterns
+    for (subgraph, tensor), patterns in weights.items():
+        _make_weights_tensor(parsed.subgraphs[subgraph].tensors[tensor], patterns)
+    _replace_data(parsed, {key: patterns.to_dense().tobytes() for key, patterns in weights.items()})
+    _remove_unused_codes(parsed)
+    return serialize(parsed)
+
+
+def _weights_key(convolution: Convolution) -> TensorKey:
+    return convolution.subgraph, convolution.weights_tensor
+
+
+def _leave_shared_weights(model: Any, convolutions: list[Convolution]) -> None:
+    """Gives a reason to convolutions whose weights something else reads as well."""
+    movable = not any(entry.name == _OPERATOR_PLACES for entry in model.metadata or ())
+    for index in range(len(model.subgraphs)):
+        graph = Graph(model, index)
+        own = [conv for conv in convolutions if conv.subgraph == index and not conv.reason]
+        packable = {conv.operator for conv in own if conv.kind != PCONV_2D}
+        for conv in own:
+            if conv.operator not in packable:
+                continue
+            others = [reader for reader in _readers(graph, conv.weights_tensor)
+                      if reader not in packable]  # fmt: skip
+            if others:
+                names = {"the graph's outputs" if o is None else graph.kinds[o] for o in others}
+                conv.reason = f"its weights are also read by {', '.join(sorted(names))}"
+            elif conv.kind == SPARSE_CONV_2D and not movable:
+                conv.reason = "its DENSIFY cannot go: the file names operators by their place"
+
+
+def _readers(graph: Graph, tensor: int) -> Iterable[int | None]:
+    """Yields the operators that read a tensor, through DENSIFY; None for the graph's outputs."""
+    if tensor in graph.subgraph.outputs:
+        yield None
+    for place, operator in enumerate(graph.operators):
+        if tensor not in (() if operator.inputs is None else operator.inputs):
+            continue
+        if graph.kinds[place] == DENSIFY:
+            yield from _readers(graph, operator.outputs[0])
+        else:
+            yield place
+
+
+def _make_packed(model: Any, operator: Any, weights_tensor: int) -> None:
+    """Turns a convolution into a `PConv2D`."""
+    fb = schema()
+    operator.customOptions = np.frombuffer(
+        pconv2d.encode_options(operator.builtinOptions), np.uint8
+    )
+    operator.opcodeIndex = _operator_code(
+        model, fb.BuiltinOperator.CUSTOM, pconv2d.OPERATOR_VERSION, pconv2d.CUSTOM_CODE
+    )
+    operator.builtinOptions = None
+    operator.builtinOptionsType = fb.BuiltinOptions.NONE
+    operator.inputs = np.array(operator.inputs)
+    operator.inputs[1] = weights_tensor
+
+
+def _make_dense(model: Any, convolution: Convolution) -> None:
+    """Turns a `PConv2D` into a convolution."""
+    fb = schema()
+    operator = model.subgraphs[convolution.subgraph].operators[convolution.operator]
+    operator.builtinOptions = pconv2d.decode_options(bytes(operator.customOptions))
+    operator.builtinOptionsType = fb.BuiltinOptions.Conv2DOptions
+    operator.customOptions = None
+    is_int8 = convolution.patterns is not None and convolution.patterns.scales is not None
+    operator.opcodeIndex = _operator_code(model, fb.BuiltinOperator.CONV_2D, 3 if is_int8 else 1)
+
+
+def _make_bytes_tensor(tensor: Any, size: int) -> None:
+    """Makes a tensor the holder of FKW bytes, which carry its type, shape and scales."""
+    tensor.type = schema().TensorType.UINT8
+    tensor.shape = np.array([size], np.int32)
+    tensor.sparsity = None
+    if tensor.quantization is not None:
+        tensor.quantization = copy.copy(tensor.quantization)
+        tensor.quantization.scale = tensor.quantization.zeroPoint = None
+
+
+def _make_weights_tensor(tensor: Any, weights: PatternWeights) -> None:
+    """Makes a tensor the holder of dense weights again."""
+    fb = schema()
+    tensor.type = fb.TensorType.FLOAT32 if weights.scales is None else fb.TensorType.INT8
+    tensor.shape = np.array([weights.filters, KERNEL_SIZE, KERNEL_SIZE, weights.channels], np.int32)
+    if weights.scales is not None:
+        tensor.quantization = copy.copy(tensor.quantization) or fb.QuantizationParametersT()
+        tensor.quantization.scale = weights.scales
+        tensor.quantization.zeroPoint = np.zeros(weights.filters, np.int64)
+
+
+def _replace_data(model: Any, new: dict[TensorKey, bytes]) -> None:
+    """Gives tensors new data; buffers that other tensors use as well are left to those."""
+    fb = schema()
+    users: dict[int, set[TensorKey | None]] = collections.defaultdict(set)
+    for subgraph, graph in enumerate(model.subgraphs):
+        for place, tensor in enumerate(graph.tensors or ()):
+            users[tensor.buffer].add((subgraph, place))
+    metadata = [entry.buffer for entry in model.metadata or ()]
+    for buffer in (*metadata, *(() if model.metadataBuffer is None else model.metadataBuffer)):
+        users[buffer].add(None)
+    placed: dict[tuple[int, bytes], int] = {}
+    for (subgraph, place), data in new.items():
+        tensor = model.subgraphs[subgraph].tensors[place]
+        old = tensor.buffer
+        if (old, data) not in placed:
+            free = users[old] <= new.keys() and old not in placed.values()
+            placed[old, data] = old if free else len(model.buffers)
+            if not free:
+                model.buffers.append(fb.BufferT())
+            model.buffers[placed[old, data]].data = np.frombuffer(data, np.uint8)
+        tensor.buffer = placed[old, data]
+
+
+def _remove_idle_densify(model: Any, convolutions: list[Convolution]) -> None:
+    """Removes the DENSIFY operators whose outputs nothing reads any more."""
+    for index in {conv.subgraph for conv in convolutions if conv.kind == SPARSE_CONV_2D}:
+        graph = Graph(model, index)
+        graph.subgraph.operators = [
+            operator
+            for operator, kind in zip(graph.operators, graph.kinds, strict=True)
+            if kind != DENSIFY or list(_readers(graph, operator.outputs[0]))
+        ]
+
+
+def _operator_code(model: Any, builtin: int, version: int, custom: bytes | None = None) -> int:
+    """Returns the index of an operator code of at least `version`, adding it if need be."""
+    for place, code in enumerate(model.operatorCodes):
+        if builtin_code(code) == builtin and (code.customCode or None) == custom:
+            code.version = max(code.version, version)
+            return place
+    code = schema().OperatorCodeT()
+    code.builtinCode = builtin
+    code.deprecatedBuiltinCode = min(builtin, 127)  # What readers of old files look at.
+    code.version = version
+    code.customCode = custom
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def _remove_unused_codes(model: Any) -> None:
+    """Removes the operator codes that no operator uses, which a resolver need not know.
+
+    The others are put in the order of their first use, as TensorFlow's converter does.
+    """
+    operators = [op for graph in model.subgraphs for op in graph.operators or ()]
+    used = list(dict.fromkeys(operator.opcodeIndex for operator in operators))
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+    for operator in operators:
+        operator.opcodeIndex = used.index(operator.opcodeIndex)
