@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 
+import float_kernels
 import int8_kernels
-from kernel_list import INT8_KERNELS
+from kernel_list import FLOAT_KERNELS, INT8_KERNELS
 from targets import TARGETS
 
 FAMILIES = {
+    "float": (float_kernels, FLOAT_KERNELS),
     "int8": (int8_kernels, INT8_KERNELS),
 }
 
@@ -20,9 +22,7 @@ def main(argv: list[str]) -> None:
     """Writes one source file."""
     outputs = [*TARGETS, "table"]
     if len(argv) != 3 or argv[1] not in FAMILIES or argv[2] not in outputs:
-        sys.exit(
-            f"usage: generate.py {'|'.join(FAMILIES)} {'|'.join(outputs)}; got {argv[1:]}"
-        )
+        sys.exit(f"usage: generate.py {'|'.join(FAMILIES)} {'|'.join(outputs)}; got {argv[1:]}")
     emitter, kernels = FAMILIES[argv[1]]
     if argv[2] == "table":
         sys.stdout.write(emitter.emit_table(kernels))

@@ -51,9 +51,64 @@ def _int8(target: str, *shapes: tuple[int, int, int]) -> tuple[Int8Kernel, ...]:
     )
 
 
-# (group size, vectors, chains), chosen by measurement.
+# (group size, vectors, chains). The largest tile of a group size is the fastest
+# that was measured; the others compute what is left of an image.
 INT8_KERNELS = (
-    *_int8("avx2", (1, 4, 1), (2, 2, 1), (4, 2, 1)),
-    *_int8("avxvnni", (1, 4, 2), (2, 4, 1), (4, 2, 1)),
-    *_int8("avx512vnni", (1, 8, 1), (2, 4, 2), (4, 2, 2), (4, 4, 1), (8, 2, 1)),
+    *_int8("avx2", (1, 4, 1), (1, 2, 1), (2, 2, 1), (4, 2, 1)),
+    *_int8("avxvnni", (1, 4, 2), (1, 2, 2), (2, 4, 1), (2, 2, 2), (4, 2, 1)),
+    *_int8("avx512vnni", (1, 6, 1), (1, 4, 2), (1, 2, 2), (1, 1, 2)),
+    *_int8("avx512vnni", (2, 6, 1), (2, 4, 1), (2, 2, 2), (2, 1, 2)),
+    *_int8("avx512vnni", (4, 4, 1), (4, 2, 2), (4, 1, 2)),
+    *_int8("avx512vnni", (8, 2, 1), (8, 1, 1)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class FloatKernel:
+    """A float32 kernel.
+
+    Attributes:
+        group_size: Filters that share the loads of inputs.
+        vectors: Vectors of a tile.
+        pitch_vectors: Vectors between vertical neighbours in a tile, where the
+            kernel takes taps below each other as pairs; 0 = any pitch will do.
+        target: Instruction set.
+    """
+
+    group_size: int
+    vectors: int
+    pitch_vectors: int
+    target: Target
+
+    @property
+    def pixels(self) -> int:
+        """Lanes of a tile."""
+        return self.target.floats * self.vectors
+
+    @property
+    def pitch(self) -> int:
+        """Lanes between vertical neighbours, or 0."""
+        return self.target.floats * self.pitch_vectors
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        return f"f32-pconv-g{self.group_size}-p{self.pixels}-{self.target.name}"
+
+
+def _float(target: str, *shapes: tuple[int, int, int]) -> tuple[FloatKernel, ...]:
+    return tuple(
+        FloatKernel(group_size, vectors, pitch_vectors, TARGETS[target])
+        for group_size, vectors, pitch_vectors in shapes
+    )
+
+
+# (group size, vectors, pitch in vectors). Filters that share no loads are held
+# back by them, so the kernels of group size 1 rely on pairs. Tiles of several
+# sizes leave less of their last rows unused.
+FLOAT_KERNELS = (
+    *_float("avx2", (1, 14, 2), (1, 12, 2), (1, 8, 2), (2, 6, 0), (2, 4, 0), (4, 3, 0), (4, 2, 0)),
+    *_float("avx512", (1, 16, 1), (1, 14, 1), (1, 12, 1), (1, 8, 1)),
+    *_float("avx512", (2, 14, 0), (2, 12, 0), (2, 8, 0)),
+    *_float("avx512", (4, 6, 0), (4, 5, 0), (4, 4, 0), (8, 3, 0), (8, 2, 0)),
 )

@@ -39,6 +39,11 @@ class Target:
         """16-byte lanes of a vector."""
         return self.vector_bytes // 16
 
+    @property
+    def floats(self) -> int:
+        """Floats of a vector."""
+        return self.vector_bytes // 4
+
     def __call__(self, operation: str, *arguments: object) -> str:
         """The expression of an operation."""
         return self.operations[operation].format(*arguments)
@@ -82,6 +87,29 @@ _AVX2 = {
     "multiply_float": "_mm256_mul_ps({0}, {1})",
     "max_float": "_mm256_max_ps({0}, {1})",
     "min_float": "_mm256_min_ps({0}, {1})",
+    "zero_float": "_mm256_setzero_ps()",
+    "load_float": "_mm256_load_ps({0})",
+    "load_any_float": "_mm256_loadu_ps({0})",
+    "store_float": "_mm256_store_ps({0}, {1})",
+    "store_any_float": "_mm256_storeu_ps({0}, {1})",
+    "add_float": "_mm256_add_ps({0}, {1})",
+    "multiply_add": "_mm256_fmadd_ps({0}, {1}, {2})",
+    # The floats of {0} one lane up; into the lowest comes the highest of {1}.
+    "move_up": (
+        "_mm256_castsi256_ps(_mm256_alignr_epi8(_mm256_castps_si256({0}), "
+        "_mm256_castps_si256(_mm256_permute2f128_ps({1}, {0}, 0x21)), 12))"
+    ),
+    # Transposes blocks of 1, 2, 4... floats of two vectors.
+    "transpose1_low": "_mm256_unpacklo_ps({0}, {1})",
+    "transpose1_high": "_mm256_unpackhi_ps({0}, {1})",
+    "transpose2_low": (
+        "_mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd({0}), _mm256_castps_pd({1})))"
+    ),
+    "transpose2_high": (
+        "_mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd({0}), _mm256_castps_pd({1})))"
+    ),
+    "transpose4_low": "_mm256_permute2f128_ps({0}, {1}, 0x20)",
+    "transpose4_high": "_mm256_permute2f128_ps({0}, {1}, 0x31)",
 }
 
 _AVX512 = {
@@ -93,7 +121,7 @@ _AVX512 = {
         "_mm_loadu_si128((const __m128i*)({3})), 3)"
     ),
     "narrow_vectors": "1",
-    "narrow": "_mm512_cvtepi32_epi8({0})",
+    "narrow": "_mm512_cvtsepi32_epi8({0})",
     "load": "_mm512_load_si512({0})",
     "store": "_mm512_store_si512({0}, {1})",
     "xor": "_mm512_xor_si512({0}, {1})",
@@ -113,6 +141,29 @@ _AVX512 = {
     "multiply_float": "_mm512_mul_ps({0}, {1})",
     "max_float": "_mm512_max_ps({0}, {1})",
     "min_float": "_mm512_min_ps({0}, {1})",
+    "zero_float": "_mm512_setzero_ps()",
+    "load_float": "_mm512_load_ps({0})",
+    "load_any_float": "_mm512_loadu_ps({0})",
+    "store_float": "_mm512_store_ps({0}, {1})",
+    "store_any_float": "_mm512_storeu_ps({0}, {1})",
+    "add_float": "_mm512_add_ps({0}, {1})",
+    "multiply_add": "_mm512_fmadd_ps({0}, {1}, {2})",
+    "move_up": (
+        "_mm512_castsi512_ps(_mm512_alignr_epi32("
+        "_mm512_castps_si512({0}), _mm512_castps_si512({1}), 15))"
+    ),
+    "transpose1_low": "_mm512_unpacklo_ps({0}, {1})",
+    "transpose1_high": "_mm512_unpackhi_ps({0}, {1})",
+    "transpose2_low": (
+        "_mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd({0}), _mm512_castps_pd({1})))"
+    ),
+    "transpose2_high": (
+        "_mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd({0}), _mm512_castps_pd({1})))"
+    ),
+    "transpose4_low": "_mm512_shuffle_f32x4({0}, {1}, 0x88)",
+    "transpose4_high": "_mm512_shuffle_f32x4({0}, {1}, 0xdd)",
+    "transpose8_low": "_mm512_shuffle_f32x4({0}, {1}, 0x88)",
+    "transpose8_high": "_mm512_shuffle_f32x4({0}, {1}, 0xdd)",
 }
 
 TARGETS = {
@@ -137,6 +188,16 @@ TARGETS = {
             vector="__m256i",
             float_vector="__m256",
             operations={**_AVX2, "dot": "_mm256_dpbusd_avx_epi32({0}, {1}, {2})"},
+        ),
+        Target(
+            name="avx512",
+            copts=("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"),
+            features=("kAvx2", "kAvx512"),
+            guard=_X86,
+            vector_bytes=64,
+            vector="__m512i",
+            float_vector="__m512",
+            operations=_AVX512,
         ),
         Target(
             name="avx512vnni",

@@ -1,0 +1,68 @@
+#ifndef TF_PCONV_DELEGATE_CORE_FLOAT_KERNEL_H_
+#define TF_PCONV_DELEGATE_CORE_FLOAT_KERNEL_H_
+
+// The interface between generated float32 kernels and the code that calls them.
+// Generated files are compiled for instruction sets that the processor may
+// lack, so nothing here may be an inline function.
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tf_pconv {
+
+// A kernel computes a tile of outputs that lie behind each other in its
+// accumulators, one a lane. Its inputs lie in planes (float_layout.h), so that
+// one kept weight, a tap, is a multiply-add with consecutive floats. The taps
+// are sorted by column of the 3x3 kernel: between columns the accumulators move
+// up by one lane, so that all taps read at the same alignment. The first column
+// therefore counts two lanes further up than it was read, the second column one
+// lane, and the lowest lanes of the tile hold no outputs.
+inline constexpr int kTapColumns = 3;
+
+// One call multiplies a tile of inputs with the weights of a block of input
+// channels.
+struct FloatMultiplyArgs {
+  // The block's first plane at the tile's first input, aligned to 64 bytes.
+  const float* planes;
+  // The weights; see float_stream.h.
+  const uint32_t* stream;
+  uint32_t units;  // runs of `group_size` filters
+  // Whether this is the first block of channels; sums of the others are added
+  // to what `sums` holds: for each filter of each unit, a float a lane.
+  bool first;
+  float* sums;
+};
+
+// One call finishes a vector of lanes for some output channels.
+struct FloatStoreArgs {
+  const float* sums;  // at the first of the lanes
+  // Where in `sums` the lanes of each channel begin, in floats.
+  const uint32_t* rows;
+  const float* bias;
+  int channels;  // a multiple of `lanes`
+  float low;     // the activation's range
+  float high;
+  float* const* pixels;  // where the channels of each lane are written
+};
+
+struct FloatKernel {
+  const char* name;
+  uint32_t features;  // CpuFeature bits
+  int group_size;     // filters that share the loads of an input channel
+  int pixels;         // lanes of a tile
+  int lanes;          // lanes of a vector
+  // Lanes between vertical neighbours where the kernel relies on it: it then
+  // takes pairs of taps that lie below each other. 0 where any pitch will do.
+  int pitch;
+
+  void (*multiply)(const FloatMultiplyArgs* args);
+  // Transposes `channels`, a multiple of `lanes`, of `lanes` pixels:
+  // planes[c * plane + i] = pixels[i][c].
+  void (*pack)(const float* const* pixels, int channels, float* planes,
+               size_t plane);
+  void (*store)(const FloatStoreArgs* args);
+};
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_FLOAT_KERNEL_H_

@@ -1,0 +1,69 @@
+#include "delegate/core/float_planes.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace tf_pconv {
+namespace {
+
+// Transposes the channels of some pixels, the rest that fills no vector too.
+void PackPixels(const FloatKernel& kernel, const float* const* pixels,
+                int channels, float* planes, size_t channel_floats) {
+  const int whole = channels / kernel.lanes * kernel.lanes;
+  kernel.pack(pixels, whole, planes, channel_floats);
+  if (whole == channels) return;
+  float rest[kMaxFloatLanes][kMaxFloatLanes] = {};
+  const float* rest_pixels[kMaxFloatLanes];
+  for (int i = 0; i < kernel.lanes; ++i) {
+    std::copy(pixels[i] + whole, pixels[i] + channels, rest[i]);
+    rest_pixels[i] = rest[i];
+  }
+  kernel.pack(rest_pixels, kernel.lanes, planes + whole * channel_floats,
+              channel_floats);
+}
+
+}  // namespace
+
+size_t FloatPlanesSize(const Geometry& geometry, const FloatTiling& tiling) {
+  const int lanes = tiling.kernel->lanes;
+  const size_t vectors = (geometry.input.channels + lanes - 1) / lanes;
+  return vectors * lanes * tiling.channel_floats();
+}
+
+void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
+                     const FloatBand& band, const float* input,
+                     const float* zeros, float* planes) {
+  const ActivationShape& shape = geometry.input;
+  const FloatKernel& kernel = *tiling.kernel;
+  const int first_row = tiling.vertical.first + band.first_tile * tiling.rows;
+  const int first_column = tiling.first_column + band.strip * tiling.columns;
+  const int plane_rows = band.tiles * tiling.rows + tiling.vertical.reach;
+  for (int phase = 0; phase < tiling.phases(); ++phase) {
+    const int row_phase = phase / tiling.horizontal.phases;
+    const int column_phase = phase % tiling.horizontal.phases;
+    // A row's last vector may reach into the next row, which is packed later.
+    for (int i = 0; i < plane_rows; ++i) {
+      const int row = (first_row + i) * geometry.stride_height + row_phase;
+      const bool inside = row >= 0 && row < shape.height;
+      const float* input_row =
+          input + (ptrdiff_t{band.image} * shape.height + (inside ? row : 0)) *
+                      shape.width * shape.channels;
+      float* plane_row =
+          planes + phase * tiling.plane_floats + size_t(i) * tiling.pitch;
+      for (int lane = 0; lane < tiling.pitch; lane += kernel.lanes) {
+        const float* pixels[kMaxFloatLanes];
+        for (int l = 0; l < kernel.lanes; ++l) {
+          const int column =
+              (first_column + lane + l) * geometry.stride_width + column_phase;
+          pixels[l] = inside && column >= 0 && column < shape.width
+                          ? input_row + ptrdiff_t{column} * shape.channels
+                          : zeros;
+        }
+        PackPixels(kernel, pixels, shape.channels, plane_row + lane,
+                   tiling.channel_floats());
+      }
+    }
+  }
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,58 @@
+#ifndef TF_PCONV_DELEGATE_CORE_FLOAT_TILING_H_
+#define TF_PCONV_DELEGATE_CORE_FLOAT_TILING_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "delegate/core/float_kernel.h"
+#include "delegate/core/geometry.h"
+
+namespace tf_pconv {
+
+// Where the three taps of a window's column or row read. An input dimension of
+// stride 2 is taken apart into its even and odd positions, its phases, so that
+// neighbouring outputs read neighbouring inputs of one phase.
+struct TapAxis {
+  int phases;
+  int first;               // position in its phase that output 0 reads first
+  int reach;               // how far behind that the last tap reads
+  int phase[kKernelSide];  // of each tap
+  int shift[kKernelSide];  // of each tap, 0 to reach
+};
+
+// How a convolution is cut into tiles. The output is cut into strips of
+// columns, and these into tiles of rows. The inputs of a strip lie in planes:
+// for each channel, for each phase, row behind row, `pitch` lanes each.
+struct FloatTiling {
+  const FloatKernel* kernel = nullptr;
+  TapAxis vertical;
+  TapAxis horizontal;
+
+  int columns = 0;  // outputs of a row of a strip
+  int strips = 0;
+  int rows = 0;       // of a tile
+  int row_tiles = 0;  // tiles of a strip
+  int pitch = 0;
+  int first_lane = 0;    // of the outputs of a row
+  int first_column = 0;  // position in its phase of lane 0 of the first strip
+
+  // Tiles below each other that are packed together, so that fewer rows are
+  // packed twice.
+  int band_tiles = 0;
+  int plane_rows = 0;
+  size_t plane_floats = 0;
+  // Channels that one call of the kernel takes, whose inputs stay in cache
+  // while all filters read them.
+  int block_channels = 0;
+
+  int phases() const { return vertical.phases * horizontal.phases; }
+  size_t channel_floats() const { return phases() * plane_floats; }
+};
+
+// The tiling with the least work among those of `kernels`.
+FloatTiling ChooseFloatTiling(const Geometry& geometry,
+                              const std::vector<const FloatKernel*>& kernels);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_FLOAT_TILING_H_
