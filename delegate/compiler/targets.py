@@ -1,7 +1,8 @@
 """What each instruction set offers to the kernel emitters.
 
 A target is data: the type of a vector and, for each operation that an emitter
-uses, the expression that performs it. A new instruction set is a new entry.
+uses, the expression that performs it. A new instruction set is a new entry, and
+its compiler options a line of `kernels.bzl`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ class Target:
 
     Attributes:
         name: Last part of kernel names.
-        copts: Compiler options for files of this target.
         features: Names of the `CpuFeature` bits that a processor must have.
         guard: Preprocessor condition under which its files have content.
         vector_bytes: Bytes of a vector register.
@@ -26,7 +26,6 @@ class Target:
     """
 
     name: str
-    copts: tuple[str, ...]
     features: tuple[str, ...]
     guard: str
     vector_bytes: int
@@ -171,7 +170,6 @@ TARGETS = {
     for target in (
         Target(
             name="avx2",
-            copts=("-mavx2", "-mfma"),
             features=("kAvx2",),
             guard=_X86,
             vector_bytes=32,
@@ -181,7 +179,6 @@ TARGETS = {
         ),
         Target(
             name="avxvnni",
-            copts=("-mavx2", "-mfma", "-mavxvnni"),
             features=("kAvx2", "kAvxVnni"),
             guard=_X86,
             vector_bytes=32,
@@ -191,7 +188,6 @@ TARGETS = {
         ),
         Target(
             name="avx512",
-            copts=("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"),
             features=("kAvx2", "kAvx512"),
             guard=_X86,
             vector_bytes=64,
@@ -201,7 +197,6 @@ TARGETS = {
         ),
         Target(
             name="avx512vnni",
-            copts=("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni"),
             features=("kAvx2", "kAvx512", "kAvx512Vnni"),
             guard=_X86,
             vector_bytes=64,

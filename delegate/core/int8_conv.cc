@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "delegate/core/geometry.h"
@@ -37,18 +38,23 @@ int PassChannels(int channels, int channel_bytes) {
   return rest == 0 || rest >= kTransposedChannels ? rounded : channels;
 }
 
+int TileLanes(const Int8Kernel& kernel) { return kernel.pixels / kLanePixels; }
+
 class Int8Conv : public PatternConv {
  public:
-  Int8Conv(const ConvDescription& description, const Int8Kernel& kernel)
-      : kernel_(kernel),
+  Int8Conv(const ConvDescription& description,
+           std::vector<const Int8Kernel*> kernels)
+      : kernels_(std::move(kernels)),
+        kernel_(*kernels_.front()),
         shape_(description),
         patch_lanes_(
             PatchLanes(description.stride_height, description.stride_width)),
         stage_(MakeInt8OutputStage(description)),
         padding_(shape_.channels,
                  static_cast<int8_t>(description.input_zero_point)) {
-    stream_ = PackInt8Stream(description, stage_, kernel_,
-                             PassChannels(shape_.channels, ChannelBytes()));
+    stream_ =
+        PackInt8Stream(description, stage_, kernel_,
+                       PassChannels(shape_.channels, ChannelBytes(kernel_)));
   }
 
   Status Resize(const ActivationShape& input) override {
@@ -108,7 +114,7 @@ class Int8Conv : public PatternConv {
 
   // Parts of a thread's workspace.
   size_t LanesBytes() const {
-    return AlignUp(size_t{ChannelBytes()} * stream_.blocks[0].channels);
+    return AlignUp(ChannelBytes(kernel_) * stream_.blocks[0].channels);
   }
   size_t SumsBytes() const {
     if (stream_.blocks.size() == 1) return 0;
@@ -124,10 +130,18 @@ class Int8Conv : public PatternConv {
     return LanesBytes() + SumsBytes() + OutputsBytes() + DiscardedBytes();
   }
 
-  size_t ChannelBytes() const {
-    return size_t{kLaneBytes} * patch_lanes_ * TileLanes();
+  size_t ChannelBytes(const Int8Kernel& kernel) const {
+    return size_t{kLaneBytes} * patch_lanes_ * TileLanes(kernel);
   }
-  int TileLanes() const { return kernel_.pixels / kLanePixels; }
+
+  // The smallest tile that holds `blocks` blocks, or the largest there is.
+  const Int8Kernel& KernelFor(int64_t blocks) const {
+    const Int8Kernel* chosen = kernels_.front();
+    for (const Int8Kernel* kernel : kernels_) {
+      if (TileLanes(*kernel) >= blocks) chosen = kernel;
+    }
+    return *chosen;
+  }
 
   static void RunShare(void* context, int share, int shares) {
     const Call& call = *static_cast<Call*>(context);
@@ -150,37 +164,43 @@ class Int8Conv : public PatternConv {
     args.high = static_cast<float>(stage_.max - stage_.zero_point);
     args.zero_point = stage_.zero_point;
 
-    const int64_t tiles = (blocks_ + TileLanes() - 1) / TileLanes();
+    // Shares are whole small tiles.
+    const int unit = TileLanes(*kernels_.back());
+    const int64_t units = (blocks_ + unit - 1) / unit;
+    const int64_t end = std::min(units * (share + 1) / shares * unit, blocks_);
     InputPixels inputs;
     OutputPixels pixels;
-    for (int64_t tile = tiles * share / shares;
-         tile < tiles * (share + 1) / shares; ++tile) {
-      FindPixels(call, tile, reinterpret_cast<int8_t*>(discarded), &inputs,
-                 &pixels);
-      for (const Int8Stream::Block& block : stream_.blocks) {
-        Pack(inputs, block, lanes);
-        args.stream = &stream_.words[block.begin];
-        args.first = &block == &stream_.blocks.front();
-        args.last = &block == &stream_.blocks.back();
-        kernel_.multiply[patch_lanes_ - 1](&args);
+    for (int64_t block = units * share / shares * unit; block < end;) {
+      const Int8Kernel& kernel = KernelFor(end - block);
+      const int64_t tile_end = std::min(block + TileLanes(kernel), end);
+      FindPixels(call, kernel, block, tile_end,
+                 reinterpret_cast<int8_t*>(discarded), &inputs, &pixels);
+      for (const Int8Stream::Block& pass : stream_.blocks) {
+        Pack(kernel, inputs, pass, lanes);
+        args.stream = &stream_.words[pass.begin];
+        args.first = &pass == &stream_.blocks.front();
+        args.last = &pass == &stream_.blocks.back();
+        kernel.multiply[patch_lanes_ - 1](&args);
       }
-      Store(args.outputs, pixels);
+      Store(kernel, args.outputs, pixels);
+      block = tile_end;
     }
   }
 
-  void FindPixels(const Call& call, int64_t tile, int8_t* discarded,
-                  InputPixels* inputs, OutputPixels* outputs) const {
-    int64_t block = tile * TileLanes();
+  // Finds what a tile of the blocks up to `end` is packed from and stored to.
+  void FindPixels(const Call& call, const Int8Kernel& kernel, int64_t block,
+                  int64_t end, int8_t* discarded, InputPixels* inputs,
+                  OutputPixels* outputs) const {
     int column = static_cast<int>(block % block_columns_);
     int row = static_cast<int>(block / block_columns_ % block_rows_);
     int image = static_cast<int>(block / block_columns_ / block_rows_);
-    for (int lane = 0; lane < TileLanes(); ++lane, ++block) {
-      if (block < blocks_) {
-        FindInputs(call.input, image, row, column, lane, inputs);
+    for (int lane = 0; lane < TileLanes(kernel); ++lane, ++block) {
+      if (block < end) {
+        FindInputs(kernel, call.input, image, row, column, lane, inputs);
         FindOutputs(call.output, discarded, image, row, column, lane, outputs);
       } else {
         for (int part = 0; part < patch_lanes_; ++part) {
-          std::fill_n(InputsOf(part, lane, inputs), kLaneBytes,
+          std::fill_n(InputsOf(kernel, part, lane, inputs), kLaneBytes,
                       padding_.data());
         }
         std::fill_n(outputs->at + lane * kLanePixels, kLanePixels, discarded);
@@ -195,12 +215,13 @@ class Int8Conv : public PatternConv {
     }
   }
 
-  const int8_t** InputsOf(int part, int lane, InputPixels* inputs) const {
-    return inputs->at + (part * TileLanes() + lane) * kLaneBytes;
+  static const int8_t** InputsOf(const Int8Kernel& kernel, int part, int lane,
+                                 InputPixels* inputs) {
+    return inputs->at + (part * TileLanes(kernel) + lane) * kLaneBytes;
   }
 
-  void FindInputs(const int8_t* input, int image, int row, int column, int lane,
-                  InputPixels* inputs) const {
+  void FindInputs(const Int8Kernel& kernel, const int8_t* input, int image,
+                  int row, int column, int lane, InputPixels* inputs) const {
     const ActivationShape& shape = geometry_.input;
     const int patch_height = shape_.stride_height + kKernelSide;
     const int patch_width = PatchWidth(shape_.stride_width);
@@ -213,7 +234,7 @@ class Int8Conv : public PatternConv {
       const int8_t* patch =
           input + ((first_row + top) * shape.width + left) * shape_.channels;
       for (int part = 0; part < patch_lanes_; ++part) {
-        const int8_t** pixels = InputsOf(part, lane, inputs);
+        const int8_t** pixels = InputsOf(kernel, part, lane, inputs);
         const ptrdiff_t* offsets = patch_offsets_ + part * kLaneBytes;
         for (int i = 0; i < kLaneBytes; ++i) pixels[i] = patch + offsets[i];
       }
@@ -224,7 +245,7 @@ class Int8Conv : public PatternConv {
       const int x = left + i % patch_width;
       const bool inside = i < patch_height * patch_width && y >= 0 &&
                           y < shape.height && x >= 0 && x < shape.width;
-      InputsOf(i / kLaneBytes, lane, inputs)[i % kLaneBytes] =
+      InputsOf(kernel, i / kLaneBytes, lane, inputs)[i % kLaneBytes] =
           inside ? input + ((first_row + y) * shape.width + x) * shape_.channels
                  : padding_.data();
     }
@@ -244,47 +265,50 @@ class Int8Conv : public PatternConv {
     }
   }
 
-  void Pack(const InputPixels& inputs, const Int8Stream::Block& block,
-            uint8_t* lanes) const {
+  void Pack(const Int8Kernel& kernel, const InputPixels& inputs,
+            const Int8Stream::Block& block, uint8_t* lanes) const {
     for (int part = 0; part < patch_lanes_; ++part) {
-      for (int lane = 0; lane < TileLanes(); lane += kernel_.vector_lanes) {
-        const int place = part * TileLanes() + lane;
+      for (int lane = 0; lane < TileLanes(kernel);
+           lane += kernel.vector_lanes) {
+        const int place = part * TileLanes(kernel) + lane;
         const int8_t* const* pixels = inputs.at + place * kLaneBytes;
         uint8_t* first = lanes + place * kLaneBytes;
         if (block.channels >= kTransposedChannels) {
-          kernel_.pack(pixels, block.first_channel, block.channels, first,
-                       ChannelBytes());
+          kernel.pack(pixels, block.first_channel, block.channels, first,
+                      ChannelBytes(kernel));
         } else {
-          PackFew(pixels, block, first);
+          PackFew(kernel, pixels, block, first);
         }
       }
     }
   }
 
   // What Int8Kernel::pack does, for few channels.
-  void PackFew(const int8_t* const* pixels, const Int8Stream::Block& block,
-               uint8_t* lanes) const {
-    for (int i = 0; i < kernel_.vector_lanes * kLaneBytes; ++i) {
+  void PackFew(const Int8Kernel& kernel, const int8_t* const* pixels,
+               const Int8Stream::Block& block, uint8_t* lanes) const {
+    for (int i = 0; i < kernel.vector_lanes * kLaneBytes; ++i) {
       for (int channel = 0; channel < block.channels; ++channel) {
-        lanes[channel * ChannelBytes() + i] = static_cast<uint8_t>(
-            pixels[i][block.first_channel + channel] + kernel_.input_offset);
+        lanes[channel * ChannelBytes(kernel) + i] = static_cast<uint8_t>(
+            pixels[i][block.first_channel + channel] + kernel.input_offset);
       }
     }
   }
 
-  void Store(const int8_t* outputs, const OutputPixels& pixels) const {
+  void Store(const Int8Kernel& kernel, const int8_t* outputs,
+             const OutputPixels& pixels) const {
     if (shape_.filters >= kTransposedChannels) {
-      kernel_.store(outputs, shape_.filters, kernel_.pixels, pixels.at);
+      kernel.store(outputs, shape_.filters, kernel.pixels, pixels.at);
       return;
     }
     for (int filter = 0; filter < shape_.filters; ++filter) {
-      for (int pixel = 0; pixel < kernel_.pixels; ++pixel) {
-        pixels.at[pixel][filter] = outputs[filter * kernel_.pixels + pixel];
+      for (int pixel = 0; pixel < kernel.pixels; ++pixel) {
+        pixels.at[pixel][filter] = outputs[filter * kernel.pixels + pixel];
       }
     }
   }
 
-  const Int8Kernel& kernel_;
+  const std::vector<const Int8Kernel*> kernels_;
+  const Int8Kernel& kernel_;  // with the largest tile
   const ConvShape shape_;
   const int patch_lanes_;
   const Int8OutputStage stage_;
@@ -300,9 +324,10 @@ class Int8Conv : public PatternConv {
 
 }  // namespace
 
-std::unique_ptr<PatternConv> CreateInt8Conv(const ConvDescription& description,
-                                            const Int8Kernel& kernel) {
-  return std::make_unique<Int8Conv>(description, kernel);
+std::unique_ptr<PatternConv> CreateInt8Conv(
+    const ConvDescription& description,
+    std::vector<const Int8Kernel*> kernels) {
+  return std::make_unique<Int8Conv>(description, std::move(kernels));
 }
 
 }  // namespace tf_pconv

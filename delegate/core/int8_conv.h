@@ -2,16 +2,19 @@
 #define TF_PCONV_DELEGATE_CORE_INT8_CONV_H_
 
 #include <memory>
+#include <vector>
 
 #include "delegate/core/int8_kernel.h"
 #include "delegate/core/pattern_conv.h"
 
 namespace tf_pconv {
 
-// An int8 pattern convolution that runs `kernel`. The description has been
-// checked; the processor must be able to run the kernel.
-std::unique_ptr<PatternConv> CreateInt8Conv(const ConvDescription& description,
-                                            const Int8Kernel& kernel);
+// An int8 pattern convolution that runs `kernels`: one or more that differ in
+// their tiles only, largest first; the smaller ones compute what is left when
+// no large tile fits. The description has been checked, and the processor must
+// be able to run the kernels.
+std::unique_ptr<PatternConv> CreateInt8Conv(
+    const ConvDescription& description, std::vector<const Int8Kernel*> kernels);
 
 }  // namespace tf_pconv
 

@@ -18,7 +18,7 @@ class [[nodiscard]] Status {
   const char* message() const { return message_; }
 
  private:
-  char message_[256] = {};
+  char message_[1024] = {};
 };
 
 }  // namespace tf_pconv

@@ -1,0 +1,69 @@
+#ifndef TF_PCONV_DELEGATE_COMPILER_SIMDE_SHIM_H_
+#define TF_PCONV_DELEGATE_COMPILER_SIMDE_SHIM_H_
+
+// The intrinsics of generated kernels in portable C, from SIMDe, and those that
+// SIMDe 0.7.4 lacks. For tests only.
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx2.h>
+#include <simde/x86/avx512.h>
+#include <simde/x86/fma.h>
+
+// Emulations that are long and used often: as functions, they compile in a
+// fraction of the time.
+#define TF_PCONV_OUTLINE __attribute__((noinline)) static
+
+TF_PCONV_OUTLINE __m256i _mm256_dpbusd_avx_epi32(__m256i sum, __m256i a,
+                                                 __m256i b) {
+  return simde_mm256_dpbusd_epi32(sum, a, b);
+}
+
+TF_PCONV_OUTLINE __m512i OutlinedDot(__m512i sum, __m512i a, __m512i b) {
+  return simde_mm512_dpbusd_epi32(sum, a, b);
+}
+#undef _mm512_dpbusd_epi32
+#define _mm512_dpbusd_epi32 OutlinedDot
+
+TF_PCONV_OUTLINE __m512i OutlinedShuffle(__m512i a, __m512i b) {
+  return simde_mm512_shuffle_epi8(a, b);
+}
+#undef _mm512_shuffle_epi8
+#define _mm512_shuffle_epi8 OutlinedShuffle
+
+static inline __m512 _mm512_cvtepi32_ps(__m512i a) {
+  int32_t from[16];
+  float to[16];
+  memcpy(from, &a, sizeof(from));
+  for (int i = 0; i < 16; ++i) to[i] = (float)from[i];
+  __m512 result;
+  memcpy(&result, to, sizeof(to));
+  return result;
+}
+
+// To nearest, ties to even: the rounding mode is the default one.
+static inline __m512i _mm512_cvtps_epi32(__m512 a) {
+  float from[16];
+  int32_t to[16];
+  memcpy(from, &a, sizeof(from));
+  for (int i = 0; i < 16; ++i) to[i] = (int32_t)nearbyintf(from[i]);
+  __m512i result;
+  memcpy(&result, to, sizeof(to));
+  return result;
+}
+
+// Sixteen 32-bit lanes of the pair {high, low}, from lane `count` of `low` on.
+static inline __m512i _mm512_alignr_epi32(__m512i high, __m512i low,
+                                          int count) {
+  int32_t both[32];
+  memcpy(both, &low, sizeof(low));
+  memcpy(both + 16, &high, sizeof(high));
+  __m512i result;
+  memcpy(&result, both + count, sizeof(result));
+  return result;
+}
+
+#endif  // TF_PCONV_DELEGATE_COMPILER_SIMDE_SHIM_H_
