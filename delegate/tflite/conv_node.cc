@@ -1,0 +1,344 @@
+#include "delegate/tflite/conv_node.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#include "delegate/core/fkw.h"
+#include "delegate/core/recognition.h"
+#include "delegate/tflite/sparsity.h"
+
+namespace tf_pconv {
+namespace {
+
+constexpr int kKernelSide = 3;
+constexpr int kPConv2DOptionsSize = 8;
+
+const char* TypeName(TfLiteType type) {
+  switch (type) {
+    case kTfLiteFloat32:
+      return "float32";
+    case kTfLiteInt32:
+      return "int32";
+    case kTfLiteUInt8:
+      return "uint8";
+    case kTfLiteInt16:
+      return "int16";
+    case kTfLiteInt8:
+      return "int8";
+    case kTfLiteFloat16:
+      return "float16";
+    default:
+      return "another type";
+  }
+}
+
+bool IsConstant(const TfLiteTensor& tensor) {
+  return tensor.allocation_type == kTfLiteMmapRo && tensor.data != nullptr;
+}
+
+const TfLiteAffineQuantizationParams* FindQuantization(
+    const TfLiteTensor& tensor) {
+  if (tensor.quantization.type != kTfLiteAffineQuantization) return nullptr;
+  const auto* params = static_cast<const TfLiteAffineQuantizationParams*>(
+      tensor.quantization.params);
+  if (params == nullptr || params->scale == nullptr ||
+      params->zero_point == nullptr) {
+    return nullptr;
+  }
+  return params;
+}
+
+Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
+                                  float* scale, int* zero_point) {
+  const auto* params = FindQuantization(tensor);
+  if (params == nullptr || params->scale->size != 1 ||
+      params->zero_point->size != 1) {
+    return Status::Error("the int8 %s does not have one scale and zero point",
+                         role);
+  }
+  *scale = params->scale->data[0];
+  *zero_point = params->zero_point->data[0];
+  return Status();
+}
+
+// One scale an output channel, also where the tensor has one for all.
+Status ReadWeightScales(const TfLiteTensor& weights, int filters,
+                        std::vector<float>* scales) {
+  const auto* params = FindQuantization(weights);
+  if (params == nullptr) {
+    return Status::Error("the int8 weights have no scales");
+  }
+  const TfLiteFloatArray& given = *params->scale;
+  const bool per_channel =
+      given.size == filters && params->quantized_dimension == 0;
+  if (given.size != 1 && !per_channel) {
+    return Status::Error(
+        "the int8 weights have %d scales along dimension %d; accepted is one, "
+        "or one for each of the %d output channels",
+        given.size, params->quantized_dimension, filters);
+  }
+  for (int i = 0; i < params->zero_point->size; ++i) {
+    if (params->zero_point->data[i] != 0) {
+      return Status::Error("the int8 weights have zero point %d; accepted is 0",
+                           params->zero_point->data[i]);
+    }
+  }
+  scales->assign(filters, given.data[0]);
+  if (per_channel) scales->assign(given.data, given.data + filters);
+  return Status();
+}
+
+// Input and output: found, of the same type, and quantised where int8.
+Status ReadActivations(const TfLiteContext& context, const TfLiteNode& node,
+                       DataType* type, ConvNode* conv) {
+  conv->input = TensorAt(node.inputs, 0);
+  conv->output = TensorAt(node.outputs, 0);
+  const TfLiteTensor* input = FindTensor(context, conv->input);
+  const TfLiteTensor* output = FindTensor(context, conv->output);
+  if (input == nullptr || output == nullptr) {
+    return Status::Error("the node has no input or no output");
+  }
+  if (input->type != output->type ||
+      (input->type != kTfLiteFloat32 && input->type != kTfLiteInt8)) {
+    return Status::Error(
+        "input and output are %s and %s; accepted are float32 and int8",
+        TypeName(input->type), TypeName(output->type));
+  }
+  if (input->type == kTfLiteFloat32) {
+    *type = DataType::kFloat32;
+    return Status();
+  }
+  *type = DataType::kInt8;
+  ConvDescription& description = conv->description;
+  Status status = ReadActivationQuantization(
+      *input, "input", &description.input_scale, &description.input_zero_point);
+  if (!status.ok()) return status;
+  return ReadActivationQuantization(*output, "output",
+                                    &description.output_scale,
+                                    &description.output_zero_point);
+}
+
+Status ReadBias(const TfLiteContext& context, const TfLiteNode& node,
+                ConvNode* conv) {
+  const int index = TensorAt(node.inputs, 2);
+  if (index == kTfLiteOptionalTensor) return Status();
+  const TfLiteTensor* bias = FindTensor(context, index);
+  if (bias == nullptr || !IsConstant(*bias)) {
+    return Status::Error("the bias is not constant");
+  }
+  const PatternWeights& weights = conv->weights;
+  const bool is_int8 = weights.type == DataType::kInt8;
+  const TfLiteType expected = is_int8 ? kTfLiteInt32 : kTfLiteFloat32;
+  if (bias->type != expected) {
+    return Status::Error("the bias is %s, expected %s", TypeName(bias->type),
+                         TypeName(expected));
+  }
+  if (bias->bytes != static_cast<size_t>(weights.filters) * 4) {
+    return Status::Error("the bias has %zu values for %d output channels",
+                         bias->bytes / 4, weights.filters);
+  }
+  if (is_int8) {
+    conv->description.int32_bias = static_cast<const int32_t*>(bias->data);
+  } else {
+    conv->description.float_bias = static_cast<const float*>(bias->data);
+  }
+  return Status();
+}
+
+// The steps of the convolution; `activation` has the numbers of TensorFlow
+// Lite, which are also those of PConv2D.
+Status ReadSteps(int stride_height, int stride_width, int dilation_height,
+                 int dilation_width, int activation,
+                 ConvDescription* description) {
+  if (dilation_height != 1 || dilation_width != 1) {
+    return Status::Error("dilation is %dx%d; accepted is 1x1", dilation_height,
+                         dilation_width);
+  }
+  const auto is_stride = [](int stride) { return stride == 1 || stride == 2; };
+  if (!is_stride(stride_height) || !is_stride(stride_width)) {
+    return Status::Error("stride is %dx%d; accepted are 1 and 2", stride_height,
+                         stride_width);
+  }
+  description->stride_height = stride_height;
+  description->stride_width = stride_width;
+  switch (activation) {
+    case kTfLiteActNone:
+      description->activation = Activation::kNone;
+      return Status();
+    case kTfLiteActRelu:
+      description->activation = Activation::kRelu;
+      return Status();
+    case kTfLiteActReluN1To1:
+      description->activation = Activation::kReluN1To1;
+      return Status();
+    case kTfLiteActRelu6:
+      description->activation = Activation::kRelu6;
+      return Status();
+    default:
+      return Status::Error(
+          "fused activation has number %d; accepted are NONE, RELU, "
+          "RELU_N1_TO_1 and RELU6",
+          activation);
+  }
+}
+
+Status ReadPConv2DOptions(const TfLiteNode& node,
+                          ConvDescription* description) {
+  const auto* options = static_cast<const uint8_t*>(node.custom_initial_data);
+  if (options == nullptr ||
+      node.custom_initial_data_size != kPConv2DOptionsSize) {
+    return Status::Error("custom options have %d bytes, expected %d",
+                         options == nullptr ? 0 : node.custom_initial_data_size,
+                         kPConv2DOptionsSize);
+  }
+  if (options[0] != 1) {
+    return Status::Error("custom options have version %d, expected 1",
+                         options[0]);
+  }
+  if (options[1] > 1) {
+    return Status::Error("padding is %d; accepted are 0 (SAME) and 1 (VALID)",
+                         options[1]);
+  }
+  if (options[7] != 0) {
+    return Status::Error("the reserved byte of the custom options is %d",
+                         options[7]);
+  }
+  description->padding = options[1] == 0 ? Padding::kSame : Padding::kValid;
+  return ReadSteps(options[2], options[3], options[4], options[5], options[6],
+                   description);
+}
+
+Status ReadConv2DOptions(const TfLiteNode& node, ConvDescription* description) {
+  const auto* params = static_cast<const TfLiteConvParams*>(node.builtin_data);
+  if (params == nullptr) return Status::Error("the node has no parameters");
+  if (params->padding != kTfLitePaddingSame &&
+      params->padding != kTfLitePaddingValid) {
+    return Status::Error("padding has number %d; accepted are SAME and VALID",
+                         static_cast<int>(params->padding));
+  }
+  description->padding =
+      params->padding == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
+  return ReadSteps(params->stride_height, params->stride_width,
+                   params->dilation_height_factor,
+                   params->dilation_width_factor, params->activation,
+                   description);
+}
+
+Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
+                        int input_channels, PatternWeights* weights) {
+  const TfLiteType expected =
+      type == DataType::kInt8 ? kTfLiteInt8 : kTfLiteFloat32;
+  if (tensor.type != expected) {
+    return Status::Error("the weights are %s, the input is %s",
+                         TypeName(tensor.type), TypeName(expected));
+  }
+  if (!IsConstant(tensor) || tensor.dims == nullptr || tensor.dims->size != 4) {
+    return Status::Error("the weights are not constant");
+  }
+  const int* dims = tensor.dims->data;
+  if (dims[1] != kKernelSide || dims[2] != kKernelSide) {
+    return Status::Error("kernels are %dx%d, patterns are 3x3", dims[1],
+                         dims[2]);
+  }
+  DenseWeights dense;
+  dense.type = type;
+  dense.filters = dims[0];
+  dense.channels = dims[3];
+  if (dense.filters < 1 || dense.channels != input_channels) {
+    return Status::Error(
+        "the input has %d channels, the weights have %d (grouped "
+        "convolutions are not accepted)",
+        input_channels, dense.channels);
+  }
+  std::vector<uint8_t> densified;
+  dense.values = tensor.data;
+  if (tensor.sparsity != nullptr) {
+    const Status status = Densify(tensor, &densified);
+    if (!status.ok()) return status;
+    dense.values = densified.data();
+  } else {
+    const size_t element = type == DataType::kInt8 ? 1 : 4;
+    const size_t kernel = element * kKernelSide * kKernelSide * dense.channels;
+    if (tensor.bytes / kernel != static_cast<size_t>(dense.filters)) {
+      return Status::Error("the weights have %zu bytes, too few or too many",
+                           tensor.bytes);
+    }
+  }
+  std::vector<float> scales;
+  if (type == DataType::kInt8) {
+    const Status status = ReadWeightScales(tensor, dense.filters, &scales);
+    if (!status.ok()) return status;
+    dense.scales = scales.data();
+  }
+  return RecognizePatterns(dense, weights);
+}
+
+}  // namespace
+
+const TfLiteTensor* FindTensor(const TfLiteContext& context, int index) {
+  if (index < 0 || static_cast<size_t>(index) >= context.tensors_size ||
+      context.tensors == nullptr) {
+    return nullptr;
+  }
+  return &context.tensors[index];
+}
+
+int TensorAt(const TfLiteIntArray* tensors, int i) {
+  if (tensors == nullptr || i >= tensors->size) return kTfLiteOptionalTensor;
+  return tensors->data[i];
+}
+
+Status ReadActivationShape(const TfLiteTensor& tensor, ActivationShape* shape) {
+  if (tensor.dims == nullptr || tensor.dims->size != 4) {
+    return Status::Error("the input has %d dimensions, expected 4 (NHWC)",
+                         tensor.dims == nullptr ? 0 : tensor.dims->size);
+  }
+  const int* dims = tensor.dims->data;
+  *shape = {dims[0], dims[1], dims[2], dims[3]};
+  if (shape->batch < 1 || shape->height < 1 || shape->width < 1 ||
+      shape->channels < 1) {
+    return Status::Error("the input has the shape %dx%dx%dx%d", dims[0],
+                         dims[1], dims[2], dims[3]);
+  }
+  return Status();
+}
+
+Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
+                   int version, ConvNode* conv) {
+  if (version != 1) {
+    return Status::Error("the operator has version %d; accepted is 1", version);
+  }
+  DataType type = DataType::kFloat32;
+  Status status = ReadActivations(context, node, &type, conv);
+  if (status.ok()) status = ReadPConv2DOptions(node, &conv->description);
+  if (!status.ok()) return status;
+  const TfLiteTensor* packed = FindTensor(context, TensorAt(node.inputs, 1));
+  if (packed == nullptr || packed->type != kTfLiteUInt8 ||
+      !IsConstant(*packed)) {
+    return Status::Error("the weights are not a constant of type uint8");
+  }
+  status = ReadFkw(static_cast<const uint8_t*>(packed->data), packed->bytes,
+                   &conv->weights);
+  if (!status.ok()) return status;
+  if (conv->weights.type != type) {
+    return Status::Error("input and FKW weights differ in type");
+  }
+  return ReadBias(context, node, conv);
+}
+
+Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
+                  const TfLiteTensor& weights, ConvNode* conv) {
+  DataType type = DataType::kFloat32;
+  Status status = ReadActivations(context, node, &type, conv);
+  if (status.ok()) status = ReadConv2DOptions(node, &conv->description);
+  if (!status.ok()) return status;
+  ActivationShape input;
+  status = ReadActivationShape(*FindTensor(context, conv->input), &input);
+  if (status.ok()) {
+    status = RecognizeWeights(weights, type, input.channels, &conv->weights);
+  }
+  if (status.ok()) status = ReadBias(context, node, conv);
+  return status;
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,29 @@
+#ifndef TF_PCONV_DELEGATE_TFLITE_MEMORY_PLAN_H_
+#define TF_PCONV_DELEGATE_TFLITE_MEMORY_PLAN_H_
+
+#include <cstddef>
+#include <vector>
+
+namespace tf_pconv {
+
+inline constexpr size_t kAlignment = 64;
+
+inline size_t Align(size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+// A buffer that holds a value from one step to another, both included.
+struct BufferUse {
+  size_t bytes = 0;
+  int first_step = 0;
+  int last_step = 0;
+  size_t offset = 0;  // set by PlanMemory
+};
+
+// Places the buffers in one block so that those in use at the same step do not
+// overlap; offsets are aligned. Returns the bytes of the block.
+size_t PlanMemory(std::vector<BufferUse>* uses);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_TFLITE_MEMORY_PLAN_H_

@@ -1,0 +1,139 @@
+#include "delegate/tflite/options.h"
+
+#include <cstring>
+#include <string_view>
+
+namespace tf_pconv {
+namespace {
+
+using std::string_view;
+
+constexpr int kMaxThreads = 256;
+constexpr size_t kMaxDigits = 9;  // fit into an int
+
+bool ParseDigits(string_view text, int* value) {
+  if (text.empty() || text.size() > kMaxDigits) return false;
+  *value = 0;
+  for (char c : text) {
+    if (c < '0' || c > '9') return false;
+    *value = 10 * *value + (c - '0');
+  }
+  return true;
+}
+
+// A plain decimal such as 1.25. Unlike strtod, the same in every locale.
+bool ParseDecimal(string_view text, double* value) {
+  const size_t point = text.find('.');
+  int whole = 0;
+  if (!ParseDigits(text.substr(0, point), &whole)) return false;
+  *value = whole;
+  if (point == string_view::npos) return true;
+  const string_view decimals = text.substr(point + 1);
+  int fraction = 0;
+  if (!ParseDigits(decimals, &fraction)) return false;
+  double unit = 1.0;
+  for (size_t i = 0; i < decimals.size(); ++i) unit /= 10.0;
+  *value += fraction * unit;
+  return true;
+}
+
+Status ParseNumThreads(const char* value, Options* options) {
+  int threads = 0;
+  if (!ParseDigits(value, &threads) || threads < 1 || threads > kMaxThreads) {
+    return Status::Error(
+        "option num_threads is '%s'; accepted is a number from 1 to %d", value,
+        kMaxThreads);
+  }
+  options->num_threads = threads;
+  return Status();
+}
+
+Status ParseKernel(const char* value, Options* options) {
+  if (strlen(value) > Options::kMaxKernelName) {
+    return Status::Error(
+        "option kernel is '%.32s...'; names of kernels have at most %zu "
+        "characters",
+        value, Options::kMaxKernelName);
+  }
+  strcpy(options->kernel, value);
+  return Status();
+}
+
+Status ParseMinSpeedup(const char* value, Options* options) {
+  if (!ParseDecimal(value, &options->min_speedup)) {
+    return Status::Error(
+        "option min_speedup is '%s'; accepted is a decimal number of at least "
+        "0, such as 1.1",
+        value);
+  }
+  return Status();
+}
+
+Status ParseRequireDelegation(const char* value, Options* options) {
+  const bool is_true = string_view(value) == "true";
+  if (!is_true && string_view(value) != "false") {
+    return Status::Error(
+        "option require_delegation is '%s'; accepted are true and false",
+        value);
+  }
+  options->require_delegation = is_true;
+  return Status();
+}
+
+Status ParseLogLevel(const char* value, Options* options) {
+  constexpr struct {
+    string_view name;
+    LogLevel level;
+  } kLevels[] = {{"none", LogLevel::kNone},
+                 {"info", LogLevel::kInfo},
+                 {"verbose", LogLevel::kVerbose}};
+  for (const auto& entry : kLevels) {
+    if (entry.name != value) continue;
+    options->log_level = entry.level;
+    return Status();
+  }
+  return Status::Error(
+      "option log_level is '%s'; accepted are none, info and verbose", value);
+}
+
+constexpr struct {
+  string_view name;
+  Status (*parse)(const char* value, Options* options);
+} kParsers[] = {
+    {"num_threads", ParseNumThreads},
+    {"kernel", ParseKernel},
+    {"min_speedup", ParseMinSpeedup},
+    {"require_delegation", ParseRequireDelegation},
+    {"log_level", ParseLogLevel},
+};
+
+Status ParseOption(const char* key, const char* value, Options* options) {
+  for (const auto& parser : kParsers) {
+    if (parser.name == key) return parser.parse(value, options);
+  }
+  return Status::Error(
+      "unknown option '%s'; accepted are num_threads, kernel, min_speedup, "
+      "require_delegation and log_level",
+      key);
+}
+
+}  // namespace
+
+Status ParseOptions(const char* const* keys, const char* const* values,
+                    size_t count, Options* options) {
+  Options parsed;
+  if (count > 0 && (keys == nullptr || values == nullptr)) {
+    return Status::Error("%zu options were announced, but none given", count);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (keys[i] == nullptr || values[i] == nullptr) {
+      return Status::Error("option %zu has no name or no value", i);
+    }
+    const Status status = ParseOption(keys[i], values[i], &parsed);
+    if (!status.ok()) return status;
+  }
+  *options = parsed;
+  return Status();
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,37 @@
+#ifndef TF_PCONV_DELEGATE_TFLITE_OPTIONS_H_
+#define TF_PCONV_DELEGATE_TFLITE_OPTIONS_H_
+
+#include <cstddef>
+
+#include "delegate/core/status.h"
+#include "delegate/tflite/log.h"
+
+namespace tf_pconv {
+
+// The options of the delegate. They arrive as strings:
+//
+//   num_threads         1 to 256; not given: the interpreter's number
+//   kernel              name of the kernel to use; not given or empty: the
+//                       fastest that this processor can run
+//   min_speedup         predicted gain from which CONV_2D and DENSIFY are taken
+//                       from the runtime; 0 takes all that follow patterns
+//   require_delegation  true: a model of which nothing is delegated is an error
+//   log_level           none, info or verbose
+struct Options {
+  static constexpr size_t kMaxKernelName = 63;
+
+  int num_threads = 0;  // 0: the interpreter's number
+  char kernel[kMaxKernelName + 1] = {};
+  double min_speedup = 1.1;
+  bool require_delegation = false;
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+// Reads `count` pairs. An unknown option or value is an error that says what
+// was received and what is accepted.
+Status ParseOptions(const char* const* keys, const char* const* values,
+                    size_t count, Options* options);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_TFLITE_OPTIONS_H_

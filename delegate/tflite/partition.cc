@@ -1,0 +1,215 @@
+#include "delegate/tflite/partition.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "delegate/tflite/conv_node.h"
+
+namespace tf_pconv {
+namespace {
+
+struct GraphNode {
+  int index;
+  const TfLiteNode* node;
+  const TfLiteRegistration* registration;
+};
+
+bool IsPConv2D(const TfLiteRegistration& registration) {
+  return registration.builtin_code == kTfLiteBuiltinCustom &&
+         registration.custom_name != nullptr &&
+         strcmp(registration.custom_name, "PConv2D") == 0;
+}
+
+// How many of the node's inputs are the tensor.
+int CountReads(const TfLiteNode& node, int tensor) {
+  if (node.inputs == nullptr) return 0;
+  const int* begin = node.inputs->data;
+  return static_cast<int>(std::count(begin, begin + node.inputs->size, tensor));
+}
+
+class Selector {
+ public:
+  Selector(TfLiteContext* context, const Options& options, Selection* selection)
+      : context_(context), options_(options), selection_(selection) {}
+
+  Status Select() {
+    Status status = ReadGraph();
+    for (const GraphNode& graph_node : nodes_) {
+      if (status.ok()) status = SelectConv(graph_node);
+    }
+    if (!status.ok()) return status;
+    SelectDensify();
+    for (const GraphNode& graph_node : nodes_) {
+      if (IsTaken(graph_node.index)) {
+        selection_->nodes.push_back(graph_node.index);
+      }
+    }
+    return Status();
+  }
+
+ private:
+  Status ReadGraph() {
+    TfLiteIntArray* plan = nullptr;
+    if (context_->GetExecutionPlan(context_, &plan) != kTfLiteOk ||
+        plan == nullptr) {
+      return Status::Error("the runtime does not tell its execution plan");
+    }
+    // Copied: the plan belongs to the runtime and changes under us.
+    nodes_.reserve(plan->size);
+    for (int i = 0; i < plan->size; ++i) {
+      nodes_.push_back({plan->data[i], nullptr, nullptr});
+    }
+    for (GraphNode& graph_node : nodes_) {
+      TfLiteNode* node = nullptr;
+      TfLiteRegistration* registration = nullptr;
+      if (context_->GetNodeAndRegistration(context_, graph_node.index, &node,
+                                           &registration) != kTfLiteOk ||
+          node == nullptr || registration == nullptr) {
+        return Status::Error("the runtime does not know its node %d",
+                             graph_node.index);
+      }
+      graph_node.node = node;
+      graph_node.registration = registration;
+    }
+    selection_->graph_nodes = plan->size;
+    return Status();
+  }
+
+  Status SelectConv(const GraphNode& graph_node) {
+    if (IsPConv2D(*graph_node.registration)) {
+      const Status status = TakePConv2D(graph_node);
+      if (status.ok()) return status;
+      return Status::Error("PConv2D node %d cannot run: %s", graph_node.index,
+                           status.message());
+    }
+    const char* name = nullptr;
+    Status status;
+    switch (graph_node.registration->builtin_code) {
+      case kTfLiteBuiltinConv2d:
+        name = "CONV_2D";
+        status = TakeConv2D(graph_node);
+        break;
+      case kTfLiteBuiltinDepthwiseConv2d:
+        name = "DEPTHWISE_CONV_2D";
+        status = Status::Error("depthwise convolutions are not accelerated");
+        break;
+    }
+    if (!status.ok()) {
+      selection_->refused.push_back({graph_node.index, name, status});
+    }
+    return Status();
+  }
+
+  Status TakePConv2D(const GraphNode& graph_node) {
+    ConvNode conv;
+    const Status status = ReadPConv2D(*context_, *graph_node.node,
+                                      graph_node.registration->version, &conv);
+    if (!status.ok()) return status;
+    return Take(graph_node.index, Predict(&conv), &conv);
+  }
+
+  Status TakeConv2D(const GraphNode& graph_node) {
+    const TfLiteTensor* weights = FindWeights(*graph_node.node);
+    if (weights == nullptr) return Status::Error("the node has no weights");
+    ConvNode conv;
+    const Status status =
+        ReadConv2D(*context_, *graph_node.node, *weights, &conv);
+    if (!status.ok()) return status;
+    const double speedup = Predict(&conv);
+    if (speedup < options_.min_speedup) {
+      return Status::Error(
+          "its weights follow patterns, but the predicted gain of %.2f is "
+          "below min_speedup %.2f",
+          speedup, options_.min_speedup);
+    }
+    return Take(graph_node.index, speedup, &conv);
+  }
+
+  // The constant that holds the weights of a CONV_2D: its own, or what the
+  // DENSIFY before it reads.
+  const TfLiteTensor* FindWeights(const TfLiteNode& node) const {
+    int weights = TensorAt(node.inputs, 1);
+    for (const GraphNode& producer : nodes_) {
+      if (producer.registration->builtin_code == kTfLiteBuiltinDensify &&
+          weights != kTfLiteOptionalTensor &&
+          TensorAt(producer.node->outputs, 0) == weights) {
+        weights = TensorAt(producer.node->inputs, 0);
+        break;
+      }
+    }
+    return FindTensor(*context_, weights);
+  }
+
+  double Predict(ConvNode* conv) const {
+    conv->description.weights = &conv->weights;
+    ActivationShape input;
+    const TfLiteTensor* tensor = FindTensor(*context_, conv->input);
+    if (!ReadActivationShape(*tensor, &input).ok()) return 0.0;
+    return PredictSpeedup(conv->description, input);
+  }
+
+  Status Take(int node, double speedup, ConvNode* conv) {
+    PatternConvOptions conv_options;
+    conv_options.kernel = options_.kernel;
+    SelectedConv selected;
+    selected.node = node;
+    selected.input = conv->input;
+    selected.output = conv->output;
+    selected.type = conv->weights.type;
+    selected.speedup = speedup;
+    Status status;
+    selected.conv =
+        PatternConv::Create(conv->description, conv_options, &status);
+    if (selected.conv == nullptr) return status;
+    selection_->convs.push_back(std::move(selected));
+    return Status();
+  }
+
+  // Takes each DENSIFY whose result is read only as the weights of convolutions
+  // that were taken.
+  void SelectDensify() {
+    for (const GraphNode& densify : nodes_) {
+      if (densify.registration->builtin_code != kTfLiteBuiltinDensify) {
+        continue;
+      }
+      const int output = TensorAt(densify.node->outputs, 0);
+      bool is_read = false;
+      bool only_by_taken = true;
+      for (const GraphNode& reader : nodes_) {
+        const int reads = CountReads(*reader.node, output);
+        if (reads == 0) continue;
+        is_read = true;
+        only_by_taken &= IsTakenConv(reader.index) && reads == 1 &&
+                         TensorAt(reader.node->inputs, 1) == output;
+      }
+      if (is_read && only_by_taken) densify_.push_back(densify.index);
+    }
+  }
+
+  bool IsTakenConv(int node) const {
+    return std::any_of(
+        selection_->convs.begin(), selection_->convs.end(),
+        [node](const SelectedConv& conv) { return conv.node == node; });
+  }
+
+  bool IsTaken(int node) const {
+    return IsTakenConv(node) ||
+           std::find(densify_.begin(), densify_.end(), node) != densify_.end();
+  }
+
+  TfLiteContext* const context_;
+  const Options& options_;
+  Selection* const selection_;
+  std::vector<GraphNode> nodes_;
+  std::vector<int> densify_;
+};
+
+}  // namespace
+
+Status SelectNodes(TfLiteContext* context, const Options& options,
+                   Selection* selection) {
+  return Selector(context, options, selection).Select();
+}
+
+}  // namespace tf_pconv

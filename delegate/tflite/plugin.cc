@@ -1,0 +1,30 @@
+// The two functions that external delegates export.
+
+#include <cstddef>
+
+#include "delegate/core/status.h"
+#include "delegate/tflite/abi.h"
+#include "delegate/tflite/delegate.h"
+#include "delegate/tflite/options.h"
+
+#define TF_PCONV_EXPORT extern "C" __attribute__((visibility("default")))
+
+// `report_error` may be null. Returns null on failure.
+TF_PCONV_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(
+    const char* const* keys, const char* const* values, size_t count,
+    void (*report_error)(const char* message)) {
+  tf_pconv::Options options;
+  tf_pconv::Status status =
+      tf_pconv::ParseOptions(keys, values, count, &options);
+  if (status.ok()) {
+    TfLiteDelegate* delegate = tf_pconv::CreateDelegate(options);
+    if (delegate != nullptr) return delegate;
+    status = tf_pconv::Status::Error("out of memory");
+  }
+  if (report_error != nullptr) report_error(status.message());
+  return nullptr;
+}
+
+TF_PCONV_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate) {
+  tf_pconv::DestroyDelegate(delegate);
+}
