@@ -1,16 +1,30 @@
-"""What people look at: the table of a plan, pictures of patterns and masks."""
+"""What people look at: the table of a plan and pictures of patterns."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
+from tf_pconv.patterns import ENTRIES, SIDE, get_library
+
 if TYPE_CHECKING:
+    import numpy.typing as npt
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from rich.table import Table
 
 WIDTH = 100
 """Columns of a plain-text table."""
+
+_KEPT_COLOUR = "#e8710a"
+_SUM_COLOUR = "#1a73e8"
+_PRUNED_COLOUR = "#e8eaed"
+_TEXT_COLOUR = "#3c4043"
+_PATTERNS_PER_ROW = 8
 
 
 class PlanRow(Protocol):
@@ -18,7 +32,7 @@ class PlanRow(Protocol):
 
     @property
     def name(self) -> str:
-        """Name (path) of the layer."""
+        """Path of the layer in its model."""
 
     @property
     def kind(self) -> str:
@@ -30,7 +44,7 @@ class PlanRow(Protocol):
 
     @property
     def action(self) -> str:
-        """What will be done, such as `patterns + 72 of 256 kernels`, or `left dense`."""
+        """What will be done, such as `scp8 + 72 of 256 kernels, groups of 4`, or `left dense`."""
 
     @property
     def weights(self) -> int:
@@ -41,27 +55,138 @@ class PlanRow(Protocol):
         """Weights kept."""
 
     @property
+    def pruned(self) -> bool:
+        """Whether the layer will be pruned."""
+
+    @property
     def accelerated(self) -> bool:
         """Whether the delegate takes the layer."""
 
     @property
     def reason(self) -> str:
-        """Why not, or empty."""
+        """Why it is left dense or not accelerated, or empty."""
 
 
 def render_plan(rows: Sequence[PlanRow], title: str = "", width: int = WIDTH) -> str:
-    """Returns the plain-text table of a plan, without colours, `width` columns wide."""
-    raise NotImplementedError
+    """Returns the table of a plan as plain text, without colours or trailing spaces.
+
+    Args:
+        rows: The layers, in order.
+        title: First line; left out if empty.
+        width: Columns of the text; longer cells are wrapped.
+
+    Example:
+        >>> print(render_plan(plan(model, config), title="Plan of 'vgg'"))
+    """
+    from rich.console import Console
+
+    text = io.StringIO()
+    console = Console(
+        file=text, width=width, color_system=None, markup=False, emoji=False, highlight=False
+    )
+    if title:
+        console.print(title)
+    console.print(_plan_table(rows))
+    console.print(_plan_summary(rows))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _plan_table(rows: Sequence[PlanRow]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False, expand=True)
+    table.add_column("layer", overflow="fold", ratio=3)
+    table.add_column("kernel", overflow="fold", min_width=20)
+    table.add_column("what is done", overflow="fold", ratio=4)
+    table.add_column("weights", justify="right", no_wrap=True)
+    table.add_column("kept", justify="right", no_wrap=True)
+    table.add_column("delegate", overflow="fold", ratio=4)
+    for row in rows:
+        delegate = "accelerates it" if row.accelerated else row.reason
+        table.add_row(
+            row.name,
+            f"{row.kind} {'x'.join(map(str, row.shape))}",
+            row.action,
+            f"{row.weights:,}",
+            f"{row.kept:,}",
+            delegate,
+        )
+    return table
+
+
+def _plan_summary(rows: Sequence[PlanRow]) -> str:
+    """Returns one sentence about all layers together."""
+    pruned = [row for row in rows if row.pruned]
+    weights, kept = sum(row.weights for row in pruned), sum(row.kept for row in pruned)
+    compression = f", {weights / kept:.2f}x fewer weights in them" if kept else ""
+    return (
+        f"{len(pruned)} of {len(rows)} layers pruned{compression}; the delegate accelerates "
+        f"{sum(row.accelerated for row in rows)}."
+    )
 
 
 def plot_patterns(library: Any, path: str | os.PathLike[str] | None = None) -> Figure:
-    """Draws a pattern library.
+    """Draws a pattern library: every pattern, and how often the library keeps each weight.
 
     Args:
-        library: Whatever `patterns.get_library` accepts.
-        path: Where to write the picture as well; the suffix sets the format.
+        library: What `patterns.get_library` accepts: a name, a library, its config, or masks of
+            shape (patterns, 3, 3).
+        path: File to write the picture to as well; its suffix sets the format.
 
     Returns:
         The matplotlib figure.
+
+    Example:
+        >>> figure = plot_patterns("scp8", "scp8.png")
     """
-    raise NotImplementedError
+    from matplotlib.figure import Figure
+
+    library = get_library(library)
+    masks = library.to_array()
+    columns = min(len(library), _PATTERNS_PER_ROW)
+    rows = -(-len(library) // columns)
+    figure = Figure(figsize=(1.25 * (columns + 1), 1.4 * rows + 0.4), layout="constrained")
+    figure.suptitle(
+        f"{library.name}: {ENTRIES} of {SIDE * SIDE} weights", color=_TEXT_COLOUR, fontsize=12
+    )
+    cells = figure.subplots(rows, columns + 1, squeeze=False)
+    for axes in cells.flat:
+        axes.set(xlim=(-0.1, SIDE + 0.1), ylim=(SIDE + 0.6, 0), aspect="equal")
+        axes.set_axis_off()
+    for place, mask in enumerate(masks):
+        axes = cells[divmod(place, columns)]
+        _draw_cells(axes, mask.astype(float), _KEPT_COLOUR)
+        _write(axes, SIDE / 2, SIDE + 0.35, str(place))
+    total = masks.sum(axis=0, dtype=int)
+    axes = cells[0, columns]
+    _draw_cells(axes, total / total.max(), _SUM_COLOUR)
+    _write(axes, SIDE / 2, SIDE + 0.35, "sum")
+    for (row, column), count in np.ndenumerate(total):
+        _write(axes, column + 0.5, row + 0.5, str(count))
+    if path is not None:
+        figure.savefig(path, dpi=160)
+    return figure
+
+
+def _draw_cells(axes: Axes, strength: npt.NDArray[np.float64], colour: str) -> None:
+    """Draws 3x3 cells, from grey at strength 0 to the full colour at 1."""
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patches import FancyBboxPatch
+
+    colours = LinearSegmentedColormap.from_list("strength", [_PRUNED_COLOUR, colour])
+    for (row, column), value in np.ndenumerate(strength):
+        axes.add_patch(
+            FancyBboxPatch(
+                (column + 0.1, row + 0.1),
+                0.8,
+                0.8,
+                boxstyle="round,pad=0,rounding_size=0.14",
+                facecolor=colours(value),
+                edgecolor="none",
+            )
+        )
+
+
+def _write(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.text(x, y, text, ha="center", va="center", color=_TEXT_COLOUR, fontsize=9)
