@@ -196,7 +196,7 @@ def convert_all(dense: keras.Model, pruned: keras.Model, data: Data) -> list[Fil
         with console.status(f"converting to {dtype}"):
             files.append(File(f"dense {dtype}", convert(dense, data, dtype, "dense")))
             unpacked = convert(pruned, data, dtype, "dense")
-            packed = tf_pconv.lite.pack(unpacked)
+            packed = tf_pconv.lite.pack(unpacked).model
             files.append(File(f"pruned {dtype}", packed, rival=unpacked))
     return files
 

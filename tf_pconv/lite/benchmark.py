@@ -16,10 +16,12 @@ import pathlib
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tf_pconv.lite.delegation import open_delegated
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -185,7 +187,7 @@ def benchmark_layer(
 
     dense = build_layer(case, seed)
     comparison = compare(
-        pack(dense),
+        pack(dense, verify=False).model,
         dense,
         name=case.name,
         kernel=kernel,
@@ -269,11 +271,11 @@ def compare(
         RuntimeError: Nothing that the delegate takes.
     """
     with _pinned(threads):
-        ours, delegation = _open_delegated(delegated, kernel, threads)
+        ours, delegation = open_delegated(delegated, {"kernel": kernel}, threads)
         theirs = _open(dense, threads)
-        _set_random_inputs((ours, theirs), seed)
+        _set_random_inputs([ours, theirs], seed)
         difference, equal = _compare_outputs(ours, theirs)
-        turns = _take_turns((ours.invoke, theirs.invoke), seconds)
+        turns = _take_turns([ours.invoke, theirs.invoke], seconds)
     ratios = turns[:, 1] / turns[:, 0]
     low, high = _median_interval(ratios)
     return Comparison(
@@ -293,6 +295,24 @@ def compare(
         largest_difference=difference,
         equal_share=equal,
     )
+
+
+def time_dense(model: bytes, *, threads: int = 1, seconds: float = 5.0, seed: int = 0) -> float:
+    """Returns the median milliseconds of one invocation of a `.tflite` in XNNPACK alone.
+
+    Args:
+        model: The file's bytes.
+        threads: As in `benchmark_layer`.
+        seconds: As in `benchmark_layer`.
+        seed: Seed of the inputs.
+
+    Returns:
+        Milliseconds.
+    """
+    with _pinned(threads):
+        interpreter = _open(model, threads)
+        _set_random_inputs([interpreter], seed)
+        return float(np.median(_take_turns([interpreter.invoke], seconds)))
 
 
 def _pattern_weights(case: LayerCase, random: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -365,28 +385,26 @@ def _pinned(threads: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _open(model: bytes, threads: int, delegates: tuple[Any, ...] = ()) -> Any:
+def _open(model: bytes, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(
-        model_content=model, num_threads=threads, experimental_delegates=list(delegates) or None
-    )
+    interpreter = Interpreter(model_content=model, num_threads=threads)
     interpreter.allocate_tensors()
     return interpreter
 
 
-def _set_random_inputs(interpreters: tuple[Any, Any], seed: int) -> None:
+def _set_random_inputs(interpreters: Sequence[Any], seed: int) -> None:
+    """Sets the same inputs in interpreters of one signature."""
     random = np.random.default_rng(seed)
-    ours, theirs = (interpreter.get_input_details() for interpreter in interpreters)
-    for mine, other in zip(ours, theirs, strict=True):
-        shape, dtype = mine["shape"], np.dtype(mine["dtype"])
+    for details in zip(*(each.get_input_details() for each in interpreters), strict=True):
+        shape, dtype = details[0]["shape"], np.dtype(details[0]["dtype"])
         if np.issubdtype(dtype, np.integer):
             limits = np.iinfo(dtype)
             value = random.integers(limits.min, limits.max, shape, dtype, endpoint=True)
         else:
             value = random.standard_normal(shape).astype(dtype)
-        interpreters[0].set_tensor(mine["index"], value)
-        interpreters[1].set_tensor(other["index"], value)
+        for interpreter, detail in zip(interpreters, details, strict=True):
+            interpreter.set_tensor(detail["index"], value)
 
 
 def _compare_outputs(ours: Any, theirs: Any) -> tuple[float, float]:
@@ -405,10 +423,8 @@ def _compare_outputs(ours: Any, theirs: Any) -> tuple[float, float]:
     return largest, equal / total
 
 
-def _take_turns(
-    invokes: tuple[Callable[[], None], Callable[[], None]], seconds: float
-) -> npt.NDArray[np.float64]:
-    """Returns milliseconds of one invocation, of shape (rounds, 2)."""
+def _take_turns(invokes: Sequence[Callable[[], None]], seconds: float) -> npt.NDArray[np.float64]:
+    """Returns milliseconds of one invocation, of shape (rounds, sides)."""
     for invoke in invokes:
         _turn(invoke)  # warms caches, pages and the clock
     rounds: list[list[float]] = []
