@@ -32,7 +32,7 @@ class Convolution:
         kind: `CONV_2D`, `DENSIFY + CONV_2D`, `PConv2D` or `DEPTHWISE_CONV_2D`.
         name: Name of its constant weights, or of its output where they are not constant.
         types: Types of input, weights and output, as the schema calls them: `FLOAT32`, `INT8`...
-        weights_tensor: Index of the constant weights in the subgraph, before any DENSIFY or DEQUANTIZE.
+        weights_tensor: Index of the constant weights, before any DENSIFY or DEQUANTIZE.
         shape: Dense shape of the weights: filters, height, width, channels of a filter.
         stride: Height and width.
         stored_bytes: Bytes of the weights in the file.
@@ -137,8 +137,10 @@ def _describe(graph: Graph, place: int, kind: str, known: dict) -> Convolution:
         operator=place,
         kind=kind,
         name=text(graph.tensor(output if data is None else weights_tensor).name),
-        types=tuple(
-            _type_name(graph.tensor(tensor)) for tensor in (source, weights_tensor, output)
+        types=(
+            _type_name(graph.tensor(source)),
+            _type_name(graph.tensor(weights_tensor)),
+            _type_name(graph.tensor(output)),
         ),
         weights_tensor=int(weights_tensor),
         shape=_shape(graph.tensor(filter_tensor)),
@@ -189,6 +191,14 @@ def _read_dense(
     _check_geometry(convolution, graph, operator)
     scales = _check_quantization(convolution, graph, operator)
     _check_bias(graph, operator)
+    convolution.patterns = _recognize(convolution, tensor, scales, known)
+
+
+def _recognize(
+    convolution: Convolution, tensor: Any, scales: np.ndarray | None, known: dict
+) -> PatternWeights:
+    """Recognises the patterns of a convolution; weights used twice are looked at once."""
+    assert convolution.dense is not None, "weights of a supported type were read"
     # Sparse tensors may share the bytes of their values, yet place them differently.
     place = id(tensor.sparsity)
     key = (tensor.buffer, place, convolution.shape, None if scales is None else scales.tobytes())
@@ -200,7 +210,7 @@ def _read_dense(
     result = known[key]
     if isinstance(result, NoPatternsError):
         raise _UnfitError(str(result))
-    convolution.patterns = result
+    return result
 
 
 def _check_types(types: tuple[str, str, str]) -> None:

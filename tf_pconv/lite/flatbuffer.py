@@ -135,7 +135,7 @@ class _NewerSchemaError(ValueError):
 class _BoundedBytes(bytes):
     """Bytes that refuse a slice beyond their end, where Python would return less."""
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice) and (key.stop or 0) > len(self):
             raise ValueError(f"a string ends at byte {key.stop:,}")
         return super().__getitem__(key)
@@ -148,7 +148,7 @@ class _AlignedBuffer:
         self._fb = fb
         self._data = None if buffer.data is None else np.asarray(buffer.data, np.uint8)
 
-    def Pack(self, builder) -> int:  # noqa: N802, the schema's name
+    def Pack(self, builder: Any) -> int:  # noqa: N802, the schema's name
         if self._data is not None:
             builder.Prep(_BUFFER_ALIGNMENT, len(self._data))
             data = builder.CreateNumpyVector(self._data)
@@ -207,7 +207,7 @@ def _refuse_unknown_fields(fb: Any, model: Any) -> None:
 def _tables(fb: Any, model: Any) -> Iterator[tuple[str, Any]]:
     """Yields the schema names and raw tables of a model."""
 
-    def items(parent, field):
+    def items(parent: Any, field: str) -> Iterator[Any]:
         for place in range(getattr(parent, field + "Length")()):
             yield getattr(parent, field)(place)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
 from tf_pconv.lite.flatbuffer import load, parse
-from tf_pconv.lite.pattern_weights import PatternWeights
+from tf_pconv.lite.pattern_weights import TAPS, PatternWeights
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,6 +83,21 @@ class ModelReport:
         """The convolutions that are stored as FKW."""
         return tuple(row for row in self.convolutions if row.packed)
 
+    @property
+    def title(self) -> str:
+        """The report in one line."""
+        rows, size = self.convolutions, format_bytes(self.file_bytes)
+        if self.unpacked_bytes is not None:
+            return (
+                f"{len(self.packed)} of {len(rows)} convolutions packed, "
+                f"{format_bytes(self.unpacked_bytes)} -> {size}"
+            )
+        follow = sum(row.patterns is not None for row in rows)
+        return (
+            f"{follow} of {len(rows)} convolutions follow patterns, {len(self.packed)} are packed, "
+            f"{size}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as plain data, ready for `json.dumps`."""
         return dataclasses.asdict(self)
@@ -144,8 +159,8 @@ def _report(convolution: Convolution) -> ConvolutionReport:
         type=types[0].lower(),
         shape=convolution.shape,
         stride=convolution.stride,
-        group_size=patterns and patterns.group_size,
-        patterns=patterns and len(patterns.patterns),
+        group_size=None if patterns is None else patterns.group_size,
+        patterns=None if patterns is None else len(patterns.patterns),
         sparsity=_sparsity(convolution.dense, patterns),
         dense_bytes=math.ceil(math.prod(convolution.shape) * item_bytes),
         stored_bytes=convolution.stored_bytes,
@@ -158,7 +173,7 @@ def _sparsity(dense: np.ndarray | None, patterns: PatternWeights | None) -> floa
     if dense is not None:
         return 1 - np.count_nonzero(dense) / max(1, dense.size)
     if patterns is not None:
-        return 1 - np.count_nonzero(patterns.values) / (9 * patterns.filters * patterns.channels)
+        return 1 - np.count_nonzero(patterns.values) / (TAPS * patterns.filters * patterns.channels)
     return None
 
 
@@ -166,7 +181,7 @@ def _table(report: ModelReport) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, title=_title(report), title_justify="left", expand=False)
+    table = Table(box=box.SIMPLE, title=report.title, title_justify="left", expand=False)
     for header in ("convolution", "operator", "type"):
         table.add_column(header, overflow="fold")
     for header in ("shape", "group", "zeros", "dense", "stored"):
@@ -185,20 +200,6 @@ def _table(report: ModelReport) -> Table:
             f"{row.delegate}: {row.reason}" if row.reason else row.delegate,
         )
     return table
-
-
-def _title(report: ModelReport) -> str:
-    rows = report.convolutions
-    if report.unpacked_bytes is not None:
-        return (
-            f"{len(report.packed)} of {len(rows)} convolutions packed, "
-            f"{format_bytes(report.unpacked_bytes)} -> {format_bytes(report.file_bytes)}"
-        )
-    follow = sum(row.patterns is not None for row in rows)
-    return (
-        f"{follow} of {len(rows)} convolutions follow patterns, {len(report.packed)} are packed, "
-        f"{format_bytes(report.file_bytes)}"
-    )
 
 
 def format_bytes(count: int) -> str:

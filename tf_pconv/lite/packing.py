@@ -77,7 +77,11 @@ def pack(model: bytes | str | os.PathLike, *, verify: bool = True) -> PackResult
     chosen = [conv for conv in convolutions if conv.kind != PCONV_2D and not conv.reason]
     if not chosen:
         return PackResult(original, report_convolutions(convolutions, len(original)))
-    stored = {_weights_key(conv): fkw.encode(conv.patterns) for conv in chosen}
+    stored = {
+        _weights_key(conv): fkw.encode(conv.patterns)
+        for conv in chosen
+        if conv.patterns is not None
+    }
     for conv in chosen:
         operator = parsed.subgraphs[conv.subgraph].operators[conv.operator]
         _make_packed(parsed, operator, conv.weights_tensor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class PatternWeights:
     scales: np.ndarray | None = None
 
     @classmethod
-    def from_dense(cls, dense: np.ndarray, **structure) -> PatternWeights:
+    def from_dense(cls, dense: np.ndarray, **structure: Any) -> PatternWeights:
         """Takes the values that `structure` keeps out of dense weights.
 
         Args:

@@ -66,7 +66,5 @@ def decode_options(data: bytes) -> Any:
     options.padding = padding
     options.strideH, options.strideW = stride_h, stride_w
     options.dilationHFactor, options.dilationWFactor = dilation_h, dilation_w
-    options.fusedActivationFunction = getattr(
-        fb.ActivationFunctionType, _ACTIVATIONS[activation]
-    )
+    options.fusedActivationFunction = getattr(fb.ActivationFunctionType, _ACTIVATIONS[activation])
     return options

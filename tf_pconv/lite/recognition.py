@@ -52,7 +52,7 @@ def recognize_patterns(dense: np.ndarray, scales: np.ndarray | None = None) -> P
     """
     masks = _kernel_masks(dense)
     _check_kernels(masks)
-    stored_alone = np.count_nonzero(masks)
+    stored_alone = int(np.count_nonzero(masks))
     for group_size in GROUP_SIZES:
         smaller_does = group_size > 1 and group_size // 2 >= len(masks)
         order = None if smaller_does else _group_filters(masks, group_size, stored_alone)
@@ -100,14 +100,14 @@ def _group_filters(masks: np.ndarray, group_size: int, stored_alone: int) -> np.
     full, rest = divmod(len(masks), group_size)
     limit = (1 + GROUP_OVERHEAD) * stored_alone
     groups: list[np.ndarray] = []
-    alone = []  # Filters with too few mates: together they must be the short last group.
+    alone: list[int] = []  # Filters with too few mates: together they must be the short last group.
     stored = 0
     # Filters with many weights first: what fits them is least a matter of chance.
     pool = np.argsort(-MASK_SIZE[masks].sum(axis=1, dtype=np.int64), kind="stable")
     while len(pool) >= group_size:
         places, union = _find_mates(masks[pool], group_size)
         group = pool[places]
-        kernels = group_size * np.count_nonzero(union)
+        kernels = group_size * int(np.count_nonzero(union))
         # While the short group has room, a filter without real mates is likely to belong there.
         by_chance = len(alone) < rest and kernels > 1.5 * np.count_nonzero(masks[group])
         if len(group) == group_size and not by_chance:
@@ -121,7 +121,7 @@ def _group_filters(masks: np.ndarray, group_size: int, stored_alone: int) -> np.
             return None
     last = np.sort(np.append(alone, pool).astype(np.int64))
     union = np.bitwise_or.reduce(masks[last], axis=0)
-    stored += rest * np.count_nonzero(union)
+    stored += rest * int(np.count_nonzero(union))
     if len(groups) != full or MASK_SIZE[union].max() > PATTERN_ENTRIES or stored > limit:
         return None
     return np.concatenate([*groups, last])

@@ -50,7 +50,8 @@ def _coordinates(levels: list[Any]) -> np.ndarray:
     coordinates = np.zeros((len(levels), 1), np.int64)
     for level, metadata in enumerate(levels):
         if metadata.format == csr:
-            counts = np.diff(np.asarray(metadata.arraySegments.values, np.int64))
+            segments = np.asarray(metadata.arraySegments.values, np.int64)
+            counts = segments[1:] - segments[:-1]
             places = np.asarray(metadata.arrayIndices.values)
         else:
             counts = np.full(coordinates.shape[1], metadata.denseSize)

@@ -1,0 +1,188 @@
+"""`TFLiteConverter` with pattern formats: a drop-in for TensorFlow's."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tf_pconv.lite.inspection import ModelReport, inspect
+from tf_pconv.lite.packing import pack
+from tf_pconv.lite.quiet import quiet_tensorflow
+
+PATTERN_FORMATS = ("fkw", "sparse", "dense")
+
+
+class TFLiteConverter:
+    """Converts a pruned model to TensorFlow Lite; a drop-in for `tf.lite.TFLiteConverter`.
+
+    Make one with `from_keras_model`, `from_saved_model` or `from_concrete_functions`. All
+    attributes of TensorFlow's converter (`optimizations`, `representative_dataset`,
+    `target_spec`...) can be read and set. The representative data set is read once, by
+    TensorFlow's calibration.
+
+    Attributes:
+        pattern_format: How convolutions that follow patterns are stored.
+            `"fkw"` (default): packed as the custom operator `PConv2D`; small, needs the delegate.
+            What is not float32 or full-integer int8 (float16, dynamic range, int16 activations)
+            stays as TensorFlow wrote it; `report` says so.
+            `"sparse"`: TensorFlow Lite's own encoding (`Optimize.EXPERIMENTAL_SPARSITY`).
+            `"dense"`: exactly what TensorFlow's converter returns.
+            The last two run anywhere, and are accelerated where the delegate is present.
+        verify: Whether `"fkw"` compares every packed convolution, run by the delegate, with the
+            original (default True).
+        report: After `convert`: each convolution with what was done and why not; prints as a table.
+
+    Example:
+        >>> converter = tf_pconv.lite.TFLiteConverter.from_keras_model(model)
+        >>> content = converter.convert()
+        >>> print(converter.report)
+    """
+
+    _converter: Any
+    pattern_format: str
+    verify: bool
+    report: ModelReport | None
+
+    _OWN = ("_converter", "pattern_format", "verify", "report")
+
+    def __init__(self, converter: Any):
+        self._converter = converter
+        self.pattern_format = "fkw"
+        self.verify = True
+        self.report = None
+
+    @classmethod
+    def from_keras_model(cls, model: Any) -> TFLiteConverter:
+        """Returns a converter for a Keras model.
+
+        Raises:
+            TypeError: Not a Keras model.
+            ValueError: Still wrapped for pruning.
+        """
+        _check_model(model)
+        return cls(_make("from_keras_model", model))
+
+    @classmethod
+    def from_saved_model(
+        cls,
+        saved_model_dir: str,
+        signature_keys: list[str] | None = None,
+        tags: set[str] | None = None,
+    ) -> TFLiteConverter:
+        """Returns a converter for a SavedModel; the arguments are those of TensorFlow's."""
+        return cls(_make("from_saved_model", saved_model_dir, signature_keys, tags))
+
+    @classmethod
+    def from_concrete_functions(
+        cls, funcs: list[Any], trackable_obj: Any = None
+    ) -> TFLiteConverter:
+        """Returns a converter for concrete functions; the arguments are those of TensorFlow's."""
+        return cls(_make("from_concrete_functions", funcs, trackable_obj))
+
+    def convert(self) -> bytes:
+        """Converts the model.
+
+        Returns:
+            The bytes of the `.tflite`.
+
+        Raises:
+            VerificationError: A packed convolution does not compute what the original does.
+            Exception: Whatever TensorFlow's converter raises.
+        """
+        _say("Converting with TensorFlow Lite.")
+        content = self._convert_sparse() if self.pattern_format == "sparse" else self._convert()
+        if self.pattern_format != "fkw":
+            self.report = inspect(content)
+            return content
+        _say("Packing patterns" + (" and comparing with the originals." if self.verify else "."))
+        result = pack(content, verify=self.verify)
+        self.report = result.report
+        _say(result.report.title + ".")
+        if result.report.convolutions and not result.report.packed:
+            warnings.warn(
+                "No convolution was packed, so the file will not be faster: "
+                f"{result.report.convolutions[-1].reason}. See `report`.",
+                stacklevel=2,
+            )
+        return result.model
+
+    def _convert(self) -> bytes:
+        with quiet_tensorflow():
+            return bytes(self._converter.convert())
+
+    def _convert_sparse(self) -> bytes:
+        import tensorflow as tf
+
+        optimizations = self._converter.optimizations
+        self._converter.optimizations = [*optimizations, tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+        try:
+            return self._convert()
+        finally:
+            self._converter.optimizations = optimizations
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._OWN:  # Not set yet: a copy or an unpickled object.
+            raise AttributeError(name)
+        try:
+            return getattr(self._converter, name)
+        except AttributeError:
+            raise AttributeError(self._unknown(name)) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "pattern_format" and value not in PATTERN_FORMATS:
+            raise ValueError(
+                f"pattern_format must be one of {', '.join(map(repr, PATTERN_FORMATS))}, not "
+                f"{value!r}."
+            )
+        if name in self._OWN:
+            super().__setattr__(name, value)
+        elif hasattr(self._converter, name):
+            setattr(self._converter, name, value)
+        else:
+            raise AttributeError(self._unknown(name))
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._OWN, *dir(self._converter)})
+
+    def _unknown(self, name: str) -> str:
+        known = [other for other in dir(self) if not other.startswith("_")]
+        similar = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {similar[0]!r}?" if similar else "."
+        return f"TFLiteConverter has no attribute {name!r}{hint}"
+
+
+def _make(constructor: str, *arguments: Any) -> Any:
+    """Makes TensorFlow's converter."""
+    with quiet_tensorflow():
+        import tensorflow as tf
+
+        make: Callable[..., Any] = getattr(tf.lite.TFLiteConverter, constructor)
+        return make(*arguments)
+
+
+def _check_model(model: Any) -> None:
+    import keras
+
+    from tf_pconv.wrappers import PatternWrapper
+
+    if type(model).__module__.startswith("tf_keras") or _is_tf_keras(model):
+        return  # TensorFlow's converter takes these, and has its own word on them.
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"from_keras_model takes a Keras model, not {type(model).__name__}.")
+    wrapped = [layer for layer in model._flatten_layers() if isinstance(layer, PatternWrapper)]
+    if wrapped:
+        raise ValueError(
+            f"The model is still wrapped for pruning (layer {wrapped[0].name!r}); convert "
+            "tf_pconv.strip_pruning(model)."
+        )
+
+
+def _is_tf_keras(model: Any) -> bool:
+    return any(base.__module__.startswith("tf_keras.") for base in type(model).__mro__)
+
+
+def _say(progress: str) -> None:
+    print(f"tf_pconv: {progress}", file=sys.stderr, flush=True)

@@ -1,0 +1,276 @@
+"""Checks that packed convolutions, run by the delegate, compute what the originals do."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
+from tf_pconv.lite.flatbuffer import load, parse, schema, serialize
+from tf_pconv.lite.pattern_weights import KERNEL_SIZE, TAPS
+
+INT8_DIFFERENCE = 1
+"""Largest difference of an int8 output, in units of quantisation."""
+
+INT8_EQUAL_SHARE = 0.998
+"""Share of int8 outputs that must be equal."""
+
+FLOAT_DIFFERENCE = 1e-5
+"""Largest difference of a float32 output, as a share of the largest output."""
+
+_SEED = 1909_05073
+_OUTPUTS = 1 << 16  # Outputs compared of one convolution, where these many are cheap:
+_MULTIPLICATIONS = 1 << 29
+_MAX_SIDE = 64
+_OUTPUT_WIDTH = 42  # Standard deviation wanted of int8 outputs: a third of half their range.
+_UNKNOWN_SIDE = 16  # Stands for a side that only an input decides.
+
+
+class VerificationError(RuntimeError):
+    """A packed convolution does not compute what the original computes."""
+
+
+class UnverifiedWarning(UserWarning):
+    """Packed convolutions could not be compared: the delegate library is missing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How well a packed convolution agrees with its original.
+
+    Attributes:
+        name: Name of its weights.
+        type: `float32` or `int8`.
+        outputs: Number of outputs compared.
+        largest_difference: In units of quantisation for int8; as a share of the largest output for
+            float32.
+        equal_share: Share of equal outputs.
+    """
+
+    name: str
+    type: str
+    outputs: int
+    largest_difference: float
+    equal_share: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether rounding explains the difference."""
+        if self.type == "int8":
+            return (
+                self.largest_difference <= INT8_DIFFERENCE and self.equal_share >= INT8_EQUAL_SHARE
+            )
+        return self.largest_difference <= FLOAT_DIFFERENCE
+
+
+def verify_packed(
+    original: bytes | str | os.PathLike, packed: bytes | str | os.PathLike
+) -> list[Agreement]:
+    """Compares every packed convolution, run by the delegate, with the original.
+
+    Each pair runs alone on the same seeded inputs, the original in TFLite's reference kernels.
+    int8 outputs may be `INT8_DIFFERENCE` off and `INT8_EQUAL_SHARE` of them must be equal; float32
+    outputs may differ by `FLOAT_DIFFERENCE` of the largest.
+
+    Args:
+        original: The file before packing, or its path.
+        packed: The packed file, or its path.
+
+    Returns:
+        One entry for each packed convolution; empty, with an `UnverifiedWarning`, where the
+        delegate library is missing.
+
+    Raises:
+        VerificationError: A convolution differs, or has no original.
+        ValueError: Not a readable TFLite file.
+
+    Example:
+        >>> verify_packed("model.tflite", "packed.tflite")[0].largest_difference
+        0.0
+    """
+    if not _has_delegate():
+        return []
+    before, after = parse(load(original)), parse(load(packed))
+    originals = {_output(before, conv): conv for conv in find_convolutions(before)}
+    agreements = []
+    for conv in find_convolutions(after):
+        if conv.kind != PCONV_2D:
+            continue
+        counterpart = originals.get(_output(after, conv))
+        if counterpart is None or counterpart.dense is None:
+            raise VerificationError(
+                f"The packed convolution with the weights {conv.name!r} has no original."
+            )
+        agreement = _compare(before, counterpart, after, conv)
+        if not agreement.ok:
+            raise VerificationError(_describe(agreement))
+        agreements.append(agreement)
+    return agreements
+
+
+def _has_delegate() -> bool:
+    """Whether the delegate library is there; a warning says so where it is not."""
+    from tf_pconv.runtime import delegate_path
+
+    try:
+        delegate_path()
+    except FileNotFoundError as error:
+        warnings.warn(
+            f"The packed convolutions were not verified: {error}", UnverifiedWarning, stacklevel=4
+        )
+        return False
+    return True
+
+
+def _output(model: Any, convolution: Convolution) -> tuple[int, int]:
+    """Subgraph and output tensor, which packing leaves as they are."""
+    operator = model.subgraphs[convolution.subgraph].operators[convolution.operator]
+    return convolution.subgraph, int(operator.outputs[0])
+
+
+def _describe(agreement: Agreement) -> str:
+    if agreement.type == "int8":
+        found = (
+            f"{agreement.largest_difference:.0f} units off, {100 * agreement.equal_share:.2f} % "
+            "of the outputs equal"
+        )
+        accepted = f"at most {INT8_DIFFERENCE} unit and at least {100 * INT8_EQUAL_SHARE:.1f} %"
+    else:
+        found = f"{agreement.largest_difference:.1e} of the largest output off"
+        accepted = f"at most {FLOAT_DIFFERENCE:.0e}"
+    return (
+        f"The packed convolution with the weights {agreement.name!r} differs from the original: "
+        f"{found}; accepted: {accepted}. Nothing was written; please report this, and convert "
+        'with pattern_format = "dense" meanwhile.'
+    )
+
+
+def _compare(before: Any, original: Convolution, after: Any, packed: Convolution) -> Agreement:
+    random = np.random.default_rng(_SEED)
+    inputs = _inputs(before, original, random)
+    alone = _alone(before, original)
+    _make_constant(alone, original.dense)
+    expected = _run(serialize(alone), inputs, delegated=False).astype(np.float64)
+    actual = _run(serialize(_alone(after, packed)), inputs, delegated=True).astype(np.float64)
+    difference = np.abs(actual - expected)
+    is_int8 = inputs.dtype == np.int8
+    unit = 1.0 if is_int8 else np.abs(expected).max() or 1.0
+    largest = float(difference.max() / unit)
+    return Agreement(
+        name=packed.name,
+        type=inputs.dtype.name,
+        outputs=difference.size,
+        # An output that is not a number never agrees.
+        largest_difference=largest if math.isfinite(largest) else math.inf,
+        equal_share=float(np.mean(difference == 0)),
+    )
+
+
+def _alone(model: Any, convolution: Convolution) -> Any:
+    """Returns a model of one convolution alone; tensors 0 to 3: input, weights, bias, output."""
+    fb = schema()
+    subgraph = model.subgraphs[convolution.subgraph]
+    operator = copy.copy(subgraph.operators[convolution.operator])
+    inputs = [int(place) for place in operator.inputs]
+    used = [*inputs, int(operator.outputs[0])]
+    present = [place for place in used if place != -1]
+    code = copy.copy(model.operatorCodes[operator.opcodeIndex])
+    alone = fb.ModelT()
+    alone.version = model.version
+    alone.operatorCodes = [code]
+    alone.buffers = [fb.BufferT()]
+    graph = fb.SubGraphT()
+    graph.tensors = []
+    for place in present:
+        tensor = copy.copy(subgraph.tensors[place])
+        data = model.buffers[tensor.buffer].data
+        tensor.buffer = 0
+        if data is not None and len(data):
+            tensor.buffer = len(alone.buffers)
+            alone.buffers.append(model.buffers[subgraph.tensors[place].buffer])
+        graph.tensors.append(tensor)
+    operator.opcodeIndex = 0
+    operator.inputs = [-1 if place == -1 else present.index(place) for place in inputs]
+    operator.outputs = [len(present) - 1]
+    operator.debugMetadataIndex = -1
+    graph.inputs, graph.outputs = [0], [len(present) - 1]
+    graph.operators = [operator]
+    alone.subgraphs = [graph]
+    return alone
+
+
+def _make_constant(alone: Any, dense: np.ndarray | None) -> None:
+    """Gives a convolution alone its dense weights, which a DENSIFY may have made before."""
+    if dense is None:
+        return
+    tensor = alone.subgraphs[0].tensors[1]
+    tensor.buffer = len(alone.buffers)
+    buffer = schema().BufferT()
+    buffer.data = np.frombuffer(dense.tobytes(), np.uint8)
+    alone.buffers.append(buffer)
+
+
+def _inputs(model: Any, convolution: Convolution, random: np.random.Generator) -> np.ndarray:
+    """Returns seeded inputs of the convolution: its own size, cut where that would take long."""
+    tensors = model.subgraphs[convolution.subgraph].tensors
+    operator = model.subgraphs[convolution.subgraph].operators[convolution.operator]
+    source, output = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
+    filters, _, _, channels = convolution.shape
+    cost = filters * channels * TAPS
+    outputs = max(1, min(_OUTPUTS // filters, _MULTIPLICATIONS // cost))
+    pixels = outputs * math.prod(convolution.stride)
+    rows, columns = (_side(source, axis, convolution.stride) for axis in (1, 2))
+    rows = min(rows, max(2 * KERNEL_SIZE, pixels // columns))
+    shape = (max(1, pixels // (rows * columns)), rows, columns, channels)
+    values = random.standard_normal(shape, np.float32)
+    if source.type == schema().TensorType.FLOAT32:
+        return values
+    values = source.quantization.zeroPoint[0] + _int8_width(convolution, source, output) * values
+    return np.clip(np.round(values), -128, 127).astype(np.int8)
+
+
+def _side(source: Any, axis: int, stride: tuple[int, int]) -> int:
+    """Rows (axis 1) or columns (axis 2) of an input; a usual number where the model leaves it."""
+    signature = source.shape if source.shapeSignature is None else source.shapeSignature
+    side = int(signature[axis])
+    return min(_MAX_SIDE, side) if side > 0 else _UNKNOWN_SIDE * stride[axis - 1]
+
+
+def _int8_width(convolution: Convolution, source: Any, output: Any) -> float:
+    """Standard deviation of int8 inputs with which outputs use their range and few leave it."""
+    weights = convolution.patterns
+    if weights is None or weights.scales is None or convolution.dense is None:
+        return 1.0
+    dense = convolution.dense.reshape(weights.filters, -1).astype(np.float32)
+    gains = np.sqrt((dense**2).sum(axis=1)) * weights.scales * source.quantization.scale[0]
+    gain = float(np.median(gains[gains > 0])) / float(output.quantization.scale[0])
+    return min(max(_OUTPUT_WIDTH / gain, 1.0), 64.0)
+
+
+def _run(model: bytes, inputs: np.ndarray, *, delegated: bool) -> np.ndarray:
+    """Runs a model of one operator: in the delegate, or in TFLite's reference kernels."""
+    from tf_pconv.runtime import load_delegate
+
+    try:
+        from ai_edge_litert import interpreter as lite
+    except ImportError:
+        from tensorflow import lite
+    resolver = lite.experimental if hasattr(lite, "experimental") else lite
+    interpreter = lite.Interpreter(
+        model_content=model,
+        experimental_delegates=[load_delegate({"num_threads": "1"})] if delegated else None,
+        experimental_op_resolver_type=resolver.OpResolverType.BUILTIN_REF,
+        num_threads=1,
+    )
+    source = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(source, inputs.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(source, inputs)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
