@@ -21,7 +21,7 @@ WIDTH = 100
 """Columns of a plain-text table."""
 
 _KEPT_COLOUR = "#e8710a"
-_SUM_COLOUR = "#1a73e8"
+_SUM_COLOUR = "#8ab4f8"
 _PRUNED_COLOUR = "#e8eaed"
 _TEXT_COLOUR = "#3c4043"
 _PATTERNS_PER_ROW = 8
@@ -97,13 +97,13 @@ def _plan_table(rows: Sequence[PlanRow]) -> Table:
 
     table = Table(box=box.SIMPLE, pad_edge=False, expand=True)
     table.add_column("layer", overflow="fold", ratio=3)
-    table.add_column("kernel", overflow="fold", min_width=20)
+    table.add_column("kernel", overflow="fold", width=18)
     table.add_column("what is done", overflow="fold", ratio=4)
     table.add_column("weights", justify="right", no_wrap=True)
     table.add_column("kept", justify="right", no_wrap=True)
     table.add_column("delegate", overflow="fold", ratio=4)
     for row in rows:
-        delegate = "accelerates it" if row.accelerated else row.reason
+        delegate = "accelerated" if row.accelerated else row.reason
         table.add_row(
             row.name,
             f"{row.kind} {'x'.join(map(str, row.shape))}",
