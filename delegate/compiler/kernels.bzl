@@ -31,21 +31,14 @@ def kernel_family(name, interface):
         `<name>_kernels_emulated`.
       interface: library with the headers that the generated files include.
     """
-    targets = sorted(_TARGET_COPTS) + ["table"]
-    for target in targets:
+    for target in _TARGET_COPTS:
         source = "%s_kernels_%s" % (name, target)
-        native.genrule(
-            name = source + "_source",
-            srcs = [":compiler"],
-            outs = [source + ".cc"],
-            cmd = "python3 -B delegate/compiler/generate.py %s %s > $@" %
-                  (name, target),
-        )
+        _generated(name, target)
         native.cc_library(
             name = source,
             srcs = [source + ".cc"],
             copts = LIBRARY_COPTS + select({
-                "@platforms//cpu:x86_64": _TARGET_COPTS.get(target, []),
+                "@platforms//cpu:x86_64": _TARGET_COPTS[target],
                 "//conditions:default": [],
             }),
             deps = [":intrinsics", interface],
@@ -58,15 +51,35 @@ def kernel_family(name, interface):
             local_defines = ["TF_PCONV_EMULATE"],
             deps = [":intrinsics", "@simde", interface],
         )
+
+    table = "%s_kernels_table" % name
+    _generated(name, "table")
     native.cc_library(
         name = name + "_kernels",
-        deps = ["%s_kernels_%s" % (name, target) for target in targets],
+        srcs = [table + ".cc"],
+        copts = LIBRARY_COPTS,
+        deps = [":intrinsics", interface] + [
+            "%s_kernels_%s" % (name, target)
+            for target in _TARGET_COPTS
+        ],
     )
     native.cc_library(
         name = name + "_kernels_emulated",
         testonly = True,
-        deps = [
+        srcs = [table + ".cc"],
+        copts = LIBRARY_COPTS + _EMULATED_COPTS,
+        local_defines = ["TF_PCONV_EMULATE"],
+        deps = [":intrinsics", "@simde", interface] + [
             "%s_kernels_%s_emulated" % (name, target)
-            for target in targets
+            for target in _TARGET_COPTS
         ],
+    )
+
+def _generated(family, part):
+    native.genrule(
+        name = "%s_kernels_%s_source" % (family, part),
+        srcs = [":compiler"],
+        outs = ["%s_kernels_%s.cc" % (family, part)],
+        cmd = "python3 -B delegate/compiler/generate.py %s %s > $@" %
+              (family, part),
     )

@@ -21,17 +21,17 @@ float UniformFloat(float low, float high, Random* random) {
 // Kernels that each group keeps, at random channels.
 void AddKernels(const RandomConvOptions& options, Random* random,
                 PatternWeights* weights) {
-  const int balanced = std::clamp(
-      static_cast<int>(
-          std::lround(options.channels * 2.25 / options.compression)),
-      1, options.channels);
+  const int balanced =
+      std::clamp(static_cast<int>(std::lround(options.channels * 2.25 /
+                                              options.compression)),
+                 1, options.channels);
   const int patterns = static_cast<int>(weights->patterns.size());
   weights->group_begin.push_back(0);
   for (int group = 0; group < weights->groups(); ++group) {
-    const int kept = options.unbalanced
-                         ? Uniform(0, std::min(2 * balanced, options.channels),
-                                   random)
-                         : balanced;
+    const int kept =
+        options.unbalanced
+            ? Uniform(0, std::min(2 * balanced, options.channels), random)
+            : balanced;
     std::vector<int> channels(options.channels);
     std::iota(channels.begin(), channels.end(), 0);
     std::shuffle(channels.begin(), channels.end(), *random);
@@ -85,9 +85,9 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
   AddKernels(options, &random, &weights_);
   size_t values = 0;
   for (int group = 0; group < weights_.groups(); ++group) {
-    values += size_t{weights_.group_begin[group + 1] -
-                     weights_.group_begin[group]} *
-              weights_.FiltersOfGroup(group) * kPatternEntries;
+    values +=
+        size_t{weights_.group_begin[group + 1] - weights_.group_begin[group]} *
+        weights_.FiltersOfGroup(group) * kPatternEntries;
   }
   // Sums of about the same size whatever the number of products.
   const float sums = std::sqrt(static_cast<float>(values) / options.filters);
