@@ -1,6 +1,7 @@
 // The two functions that external delegates export.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "delegate/core/status.h"
 #include "delegate/tflite/abi.h"
@@ -14,8 +15,9 @@ TF_PCONV_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(
     const char* const* keys, const char* const* values, size_t count,
     void (*report_error)(const char* message)) {
   tf_pconv::Options options;
-  tf_pconv::Status status =
-      tf_pconv::ParseOptions(keys, values, count, &options);
+  // Python's loaders pass `count` as an int, which leaves its upper half open.
+  tf_pconv::Status status = tf_pconv::ParseOptions(
+      keys, values, static_cast<uint32_t>(count), &options);
   if (status.ok()) {
     TfLiteDelegate* delegate = tf_pconv::CreateDelegate(options);
     if (delegate != nullptr) return delegate;
