@@ -1,9 +1,6 @@
 #ifndef TF_PCONV_DELEGATE_TESTING_KERNELS_UNDER_TEST_H_
 #define TF_PCONV_DELEGATE_TESTING_KERNELS_UNDER_TEST_H_
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -12,9 +9,6 @@
 #include "delegate/core/kernel_choice.h"
 
 namespace tf_pconv {
-
-// Where it is set to 1, tests run every kernel on emulated intrinsics.
-inline constexpr char kEmulateVariable[] = "TF_PCONV_EMULATE_KERNELS";
 
 template <typename Kernel>
 struct KernelUnderTest {
@@ -34,30 +28,17 @@ void PrintTo(const KernelUnderTest<Kernel>& kernel, std::ostream* stream) {
   *stream << kernel.Name();
 }
 
-// All kernels of a list: native where this processor can run them, else (or
-// where the variable asks for it) emulated. Says which on standard output.
+// All kernels of a list: on emulated intrinsics, and once more as they are
+// where this processor can run them. Test names say which is which.
 template <typename Kernel>
 std::vector<KernelUnderTest<Kernel>> KernelsUnderTest(
     const Kernel* const* native, const Kernel* const* emulated) {
-  const char* variable = std::getenv(kEmulateVariable);
-  const bool emulate = variable != nullptr && std::strcmp(variable, "1") == 0;
   const uint32_t features = CpuFeatures();
   std::vector<KernelUnderTest<Kernel>> kernels;
-  for (; *native != nullptr; ++native) {
-    const bool runs = CanRun(**native, features) && !emulate;
-    kernels.push_back(
-        {runs ? *native : FindKernel(emulated, (*native)->name), !runs});
-    std::printf("%s: %s\n", (*native)->name, runs ? "native" : "emulated");
+  for (; *native != nullptr; ++native, ++emulated) {
+    if (CanRun(**native, features)) kernels.push_back({*native, false});
+    kernels.push_back({*emulated, true});
   }
-  return kernels;
-}
-
-// All kernels of a list, emulated.
-template <typename Kernel>
-std::vector<KernelUnderTest<Kernel>> EmulatedKernels(
-    const Kernel* const* emulated) {
-  std::vector<KernelUnderTest<Kernel>> kernels;
-  for (; *emulated != nullptr; ++emulated) kernels.push_back({*emulated, true});
   return kernels;
 }
 

@@ -120,17 +120,6 @@ std::vector<Case> Grid() {
   return cases;
 }
 
-std::vector<Case> SmallGrid() {
-  std::vector<Case> cases;
-  uint32_t seed = 0;
-  for (int side : {1, 4, 9}) {
-    for (int channels : {3, 16, 37}) {
-      cases.push_back(MakeCase(side, channels, seed++));
-    }
-  }
-  return cases;
-}
-
 // Runs the convolution on guarded memory and compares it with the reference.
 void ExpectEqualToReference(const Case& test,
                             const std::vector<const Int8Kernel*>& kernels,
@@ -184,21 +173,6 @@ INSTANTIATE_TEST_SUITE_P(List, Int8KernelTest,
                          testing::ValuesIn(KernelsUnderTest(
                              native::kInt8Kernels, emulated::kInt8Kernels)),
                          [](const auto& info) { return info.param.Name(); });
-
-// The emulation itself must work everywhere, not only where it is needed.
-class EmulatedInt8KernelTest : public testing::TestWithParam<Kernel> {};
-
-TEST_P(EmulatedInt8KernelTest, EqualsReference) {
-  for (const Case& test : SmallGrid()) {
-    ExpectEqualToReference(test, {GetParam().kernel}, nullptr);
-    if (HasFailure()) return;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    List, EmulatedInt8KernelTest,
-    testing::ValuesIn(EmulatedKernels(emulated::kInt8Kernels)),
-    [](const auto& info) { return info.param.Name(); });
 
 // As the library uses kernels: large tiles, and smaller ones for the rest.
 TEST(Int8ConvTest, TilesOfSeveralSizesEqualReference) {
