@@ -29,7 +29,8 @@ def main(argv: list[str]) -> None:
         return
     target = TARGETS[argv[2]]
     chosen = [kernel for kernel in kernels if kernel.target is target]
-    sys.stdout.write(emitter.emit_kernels(target, chosen))
+    if chosen:  # an empty file otherwise: not every family uses every target
+        sys.stdout.write(emitter.emit_kernels(target, chosen))
 
 
 if __name__ == "__main__":
