@@ -74,9 +74,6 @@ def render_plan(rows: Sequence[PlanRow], title: str = "", width: int = WIDTH) ->
         rows: The layers, in order.
         title: First line; left out if empty.
         width: Columns of the text; longer cells are wrapped.
-
-    Example:
-        >>> print(render_plan(plan(model, config), title="Plan of 'vgg'"))
     """
     from rich.console import Console
 
@@ -138,7 +135,7 @@ def plot_patterns(library: Any, path: str | os.PathLike[str] | None = None) -> F
         The matplotlib figure.
 
     Example:
-        >>> figure = plot_patterns("scp8", "scp8.png")
+        >>> figure = plot_patterns("scp8")
     """
     from matplotlib.figure import Figure
 
