@@ -3,6 +3,9 @@ PYTHON ?= python3
 PYTEST_FLAGS ?= -n 2
 BENCH_SECONDS ?= 5
 
+# TensorFlow tells of errors only.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
 python := .venv/bin/python
 installed := .venv/.installed
 python_sources := tf_pconv tests examples delegate setup.py
@@ -25,7 +28,7 @@ delegate: $(installed) ## Build the delegate into the Python package
 	scripts/build_delegate.sh
 
 demo: setup ## Prune, fine-tune, convert and time a small network (digits)
-	TF_CPP_MIN_LOG_LEVEL=3 $(python) examples/digits.py
+	$(python) examples/digits.py
 
 test: setup ## Run all tests
 	bazel test -c opt //...

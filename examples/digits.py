@@ -48,8 +48,7 @@ def main(_: list[str]) -> None:
     for case in LAYERS:
         with workflow.console.status(f"timing {case.name}"):
             timed.append(benchmark.benchmark_layer(case, seconds=workflow.SECONDS))
-    workflow.console.print(benchmark_report.to_table(timed, "Single layers, one thread"))
-    workflow.console.print(benchmark.describe_machine()["processor"], style="dim")
+    benchmark_report.print_results(timed, benchmark.describe_machine(), "Single layers, one thread")
 
 
 if __name__ == "__main__":

@@ -71,8 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, 1 (the work failed) or 2 (the command line is wrong).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Read by TensorFlow when it is imported: only errors.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         _run(arguments)
     except (UsageError, flags.Error) as error:
@@ -304,13 +302,36 @@ def _define_convert(values: flags.FlagValues) -> None:
 
 
 def _run_convert(values: flags.FlagValues, argument: str) -> None:
-    path = _existing(argument, ".keras")
+    path = _existing(argument, ".keras", ".tflite")
     output = _required_output(values, ".tflite")
     if (values.quantize == "int8") != (values.calibration is not None):
         raise UsageError(
             "--quantize int8 and --calibration FILE.npz go together: full-integer quantisation "
             "needs typical inputs, and nothing else does."
         )
+    content = _repack(path, values) if path.suffix == ".tflite" else _convert_keras(path, values)
+    with _written_whole(output) as temporary:
+        temporary.write_bytes(content)
+    print(f"Wrote {output}, {len(content):,} bytes.")
+
+
+def _repack(path: pathlib.Path, values: flags.FlagValues) -> bytes:
+    """Packs or unpacks a `.tflite`."""
+    from tf_pconv import lite
+
+    if values.quantize != "none":
+        raise UsageError(f"{path} is quantized already or not at all; --quantize needs a .keras.")
+    if values.pattern_format == "sparse":
+        raise UsageError("a .tflite can be packed (fkw) or unpacked (dense), but not made sparse.")
+    if values.pattern_format == "dense":
+        return lite.unpack(path)
+    with _step("Packing"):
+        result = lite.pack(path, verify=values.verify)
+    print(result.report)
+    return result.model
+
+
+def _convert_keras(path: pathlib.Path, values: flags.FlagValues) -> bytes:
     calibration = _existing(values.calibration, ".npz") if values.calibration else None
     model = _load_keras_model(path)
     from tf_pconv import lite
@@ -321,9 +342,8 @@ def _run_convert(values: flags.FlagValues, argument: str) -> None:
     if calibration is not None:
         _quantize(converter, model, calibration, values.calibration_samples)
     content = converter.convert()
-    with _written_whole(output) as temporary:
-        temporary.write_bytes(content)
-    print(f"Wrote {output}, {len(content):,} bytes.")
+    print(converter.report)
+    return content
 
 
 def _quantize(converter: Any, model: Any, calibration: pathlib.Path, samples: int) -> None:
@@ -447,9 +467,7 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     if values.json == "-":
         print(document, end="")
         return
-    console = Console()
-    console.print(benchmark_report.to_table(comparisons))
-    console.print(", ".join(f"{name}: {value}" for name, value in machine.items()), style="dim")
+    benchmark_report.print_results(comparisons, machine)
 
 
 def _layer_cases(values: flags.FlagValues) -> list[Any]:
@@ -511,15 +529,17 @@ COMMANDS = {
         ),
         Command(
             name="convert",
-            argument="MODEL.keras",
+            argument="MODEL",
             summary="Convert a pruned model to a .tflite with packed patterns",
             description=(
-                "Converts a Keras model to a .tflite in which convolutions that follow patterns\n"
-                "are packed for the delegate, and reports what was packed."
+                "Converts a .keras model to a .tflite in which convolutions that follow patterns\n"
+                "are packed for the delegate, and reports what was packed. A .tflite is packed\n"
+                "as it is, or unpacked with --pattern_format dense."
             ),
             examples=(
                 "pruned.keras -o model.tflite",
                 "pruned.keras -o model.tflite --quantize int8 --calibration inputs.npz",
+                "exported.tflite -o packed.tflite",
             ),
             define=_define_convert,
             run=_run_convert,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf_pconv.lite.delegation import open_delegated
+from tf_pconv.lite.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -176,8 +177,9 @@ def benchmark_layer(
         The measurement.
 
     Raises:
-        ValueError: An unknown kernel, or one that this processor cannot run.
-        RuntimeError: Outputs that disagree, or no delegate.
+        ValueError: More threads than processors.
+        RuntimeError: Outputs that disagree, or a kernel that is unknown or cannot run here.
+        FileNotFoundError: No delegate library.
 
     Example:
         >>> benchmark_layer(LayerCase(64, 64, 56), seconds=1.0).speedup  # doctest: +SKIP
@@ -331,18 +333,16 @@ def _pattern_weights(case: LayerCase, random: np.random.Generator) -> npt.NDArra
 
 
 def _convert_dense(model: Any, dtype: str, sample: npt.NDArray[np.float32]) -> bytes:
-    import tensorflow as tf
+    with quiet_tensorflow():
+        import tensorflow as tf
 
-    from tf_pconv.lite.converter import TFLiteConverter
-
-    converter = TFLiteConverter.from_keras_model(model)
-    converter.pattern_format = "dense"
-    if dtype == "int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: [[sample]]
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-    return converter.convert()
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if dtype == "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: [[sample]]
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+        return converter.convert()
 
 
 def _processor_name() -> str:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from tf_pconv.lite.benchmark import Comparison
@@ -15,28 +17,19 @@ from tf_pconv.lite.benchmark import Comparison
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_PLAIN_WIDTH = 130
+"""Columns of a table that no terminal shows."""
 
-def to_table(comparisons: Sequence[Comparison], title: str = "") -> Table:
-    """Returns a rich table, one row a measurement."""
-    table = Table(title=title or None, title_justify="left")
-    table.add_column("layer or model")
-    table.add_column("delegate", justify="right")
-    table.add_column("dense XNNPACK", justify="right")
-    table.add_column("speed-up", justify="right", style="bold")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("delegated", justify="right")
-    table.add_column("kernel")
-    for comparison in comparisons:
-        table.add_row(
-            comparison.name,
-            f"{comparison.delegate_ms:.3f} ms",
-            f"{comparison.dense_ms:.3f} ms",
-            f"{comparison.speedup:.2f}x",
-            f"{comparison.speedup_low:.2f} to {comparison.speedup_high:.2f}",
-            f"{comparison.delegated} of {comparison.nodes}",
-            ", ".join(comparison.kernels),
-        )
-    return table
+
+def print_results(
+    comparisons: Sequence[Comparison], machine: Mapping[str, str], title: str = ""
+) -> None:
+    """Prints the table of the measurements, and the machine below it."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    console.print(_to_table(comparisons, title))
+    console.print(", ".join(f"{name}: {value}" for name, value in machine.items()), style="dim")
 
 
 def to_json(machine: Mapping[str, str], comparisons: Sequence[Comparison]) -> str:
@@ -80,3 +73,22 @@ def plot_speedups(
     if path is not None:
         figure.savefig(path)
     return figure
+
+
+def _to_table(comparisons: Sequence[Comparison], title: str) -> Table:
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("layer or model", no_wrap=True)
+    for heading in ("delegate, ms", "dense, ms", "speed-up", "95 % interval", "delegated"):
+        table.add_column(heading, justify="right")
+    table.add_column("kernel", overflow="fold")
+    for comparison in comparisons:
+        table.add_row(
+            comparison.name,
+            f"{comparison.delegate_ms:.3f}",
+            f"{comparison.dense_ms:.3f}",
+            f"{comparison.speedup:.2f}x",
+            f"{comparison.speedup_low:.2f}-{comparison.speedup_high:.2f}",
+            f"{comparison.delegated} of {comparison.nodes}",
+            ", ".join(comparison.kernels),
+        )
+    return table

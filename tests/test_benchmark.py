@@ -1,0 +1,127 @@
+"""Benchmarks measure what they say, and refuse what they cannot."""
+
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from tf_pconv import lite
+from tf_pconv.lite import benchmark, benchmark_report, delegation
+from tf_pconv.lite.benchmark import LayerCase
+
+SMALL = LayerCase(16, 24, 8, "int8", group_size=4)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return benchmark.benchmark_layer(SMALL, seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"channels": 0}, "channels of a layer must be at least 1, but is 0"),
+        ({"group_size": 0}, "group_size of a layer must be at least 1, but is 0"),
+        ({"dtype": "float16"}, "dtype must be one of float32, int8, but is 'float16'"),
+        ({"stride": 3}, "stride must be 1 or 2, but is 3"),
+        ({"compression": 0.5}, "compression must be at least 1, but is 0.5"),
+    ],
+)
+def test_case_out_of_range_is_refused(fields, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        LayerCase(**{"channels": 8, "filters": 8, "side": 8, **fields})
+
+
+@pytest.mark.parametrize("dtype", benchmark.DTYPES)
+def test_built_layer_follows_patterns_in_scattered_groups(dtype):
+    case = LayerCase(32, 32, 8, dtype, group_size=4)
+    (convolution,) = lite.pack(benchmark.build_layer(case), verify=False).report.convolutions
+    assert convolution.packed
+    assert convolution.group_size == 4
+    assert convolution.type == dtype
+    # 9 of 32 kernels of 4 weights; quantisation may add zeros.
+    assert convolution.sparsity >= 1 - 9 * 4 / (32 * 9)
+
+
+def test_layer_is_delegated_and_agrees(comparison):
+    assert (comparison.delegated, comparison.nodes) == (1, 1)
+    assert len(comparison.kernels) == 1
+    assert comparison.largest_difference <= 1
+    assert comparison.equal_share > 0.99
+    assert comparison.delegate_bytes < comparison.dense_bytes
+
+
+def test_times_and_speedup_are_of_one_measurement(comparison):
+    assert comparison.rounds >= 5
+    assert comparison.speedup_low <= comparison.speedup <= comparison.speedup_high
+    ratio = comparison.dense_ms / comparison.delegate_ms
+    assert comparison.speedup == pytest.approx(ratio, rel=0.5)
+
+
+def test_float_layer_agrees():
+    comparison = benchmark.benchmark_layer(LayerCase(8, 8, 9, "float32", 1, stride=2), seconds=0.0)
+    assert comparison.largest_difference <= 1e-5
+
+
+def test_kernel_can_be_chosen():
+    comparison = benchmark.benchmark_layer(SMALL, kernel="reference", seconds=0.0)
+    assert comparison.kernels == ("reference",)
+
+
+def test_unknown_kernel_is_refused():
+    with pytest.raises(RuntimeError, match='kernel "no_such_kernel" is not one'):
+        benchmark.benchmark_layer(SMALL, kernel="no_such_kernel", seconds=0.0)
+
+
+def test_more_threads_than_processors_are_refused():
+    with pytest.raises(ValueError, match="threads must be at most"):
+        benchmark.benchmark_layer(SMALL, threads=10_000, seconds=0.0)
+
+
+def test_packed_model_is_timed_against_its_unpacked_form(tmp_path):
+    dense = benchmark.build_layer(SMALL)
+    path = tmp_path / "packed.tflite"
+    path.write_bytes(lite.pack(dense, verify=False).model)
+    comparison = benchmark.benchmark_model(path, seconds=0.0)
+    assert comparison.name == "packed.tflite"
+    assert comparison.delegated == 1
+    assert comparison.delegate_bytes == path.stat().st_size
+
+
+def test_model_of_which_nothing_is_delegated_is_an_error():
+    model = keras.Sequential([keras.Input((8, 8, 16)), keras.layers.Conv2D(16, 3)])
+    converter = lite.TFLiteConverter.from_keras_model(model)
+    converter.pattern_format = "dense"
+    with pytest.raises((RuntimeError, ValueError), match="deleg"):
+        delegation.open_delegated(converter.convert())
+
+
+def test_standard_error_works_after_it_was_captured(capfd):
+    delegation.open_delegated(lite.pack(benchmark.build_layer(SMALL), verify=False).model)
+    captured = capfd.readouterr().err
+    assert "nodes delegated" not in captured
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_json_holds_machine_and_every_field(comparison):
+    machine = benchmark.describe_machine()
+    document = json.loads(benchmark_report.to_json(machine, [comparison]))
+    assert document["machine"] == machine
+    assert document["results"][0]["speedup"] == comparison.speedup
+    assert {"processor", "date", "tensorflow", "ai-edge-litert"} <= set(document["machine"])
+
+
+def test_picture_is_written(comparison, tmp_path):
+    path = tmp_path / "bars.png"
+    benchmark_report.plot_speedups([comparison], path, title="speed-ups")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_interval_of_the_median_covers_it():
+    values = np.random.default_rng(0).normal(3.0, 0.1, 101)
+    low, high = benchmark._median_interval(values)
+    assert low < np.median(values) < high
+    assert high - low < 0.1
