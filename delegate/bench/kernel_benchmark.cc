@@ -1,0 +1,129 @@
+// Times every kernel of the list that this processor can run on the layers of
+// VGG-16 (L2 to L9 of PatDNN), pruned 8x, NHWC to NHWC, on one thread:
+//
+//   bazel run -c opt //delegate/bench:kernel_benchmark --
+//       --benchmark_filter='g4.*/L6'
+//
+// Names are kernel/layer; "fastest-<type>-g<group size>" is what the library
+// chooses for filter groups of that size.
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "delegate/core/cpu.h"
+#include "delegate/core/float_kernel_table.h"
+#include "delegate/core/int8_kernel_table.h"
+#include "delegate/core/kernel_choice.h"
+#include "delegate/core/pattern_conv.h"
+#include "delegate/testing/random_conv.h"
+
+namespace tf_pconv {
+namespace {
+
+struct Layer {
+  const char* name;
+  int channels;
+  int filters;
+  int side;
+};
+
+constexpr Layer kLayers[] = {
+    {"L2", 64, 64, 224},  {"L3", 64, 128, 112}, {"L4", 128, 128, 112},
+    {"L5", 128, 256, 56}, {"L6", 256, 256, 56}, {"L7", 256, 512, 28},
+    {"L8", 512, 512, 28}, {"L9", 512, 512, 14},
+};
+
+constexpr double kCompression = 8.0;
+
+void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
+              int group_size, const Layer& layer) {
+  RandomConvOptions options;
+  options.type = type;
+  options.channels = layer.channels;
+  options.filters = layer.filters;
+  options.group_size = group_size;
+  options.compression = kCompression;
+  const RandomConv random(options);
+  PatternConvOptions conv_options;
+  conv_options.kernel = kernel.c_str();
+  Status status;
+  const auto conv =
+      PatternConv::Create(random.description(), conv_options, &status);
+  if (status.ok()) {
+    status = conv->Resize({1, layer.side, layer.side, layer.channels});
+  }
+  if (!status.ok()) {
+    state.SkipWithError(status.message());
+    return;
+  }
+  const size_t pixels = size_t(layer.side) * layer.side;
+  const std::vector<int8_t> bytes = RandomInt8(pixels * layer.channels, 1);
+  const std::vector<float> floats = RandomFloat(pixels * layer.channels, 1);
+  const bool is_int8 = type == DataType::kInt8;
+  const void* input = is_int8 ? static_cast<const void*>(bytes.data())
+                              : static_cast<const void*>(floats.data());
+  std::vector<float> output(pixels * layer.filters);
+  void* workspace = nullptr;
+  if (posix_memalign(&workspace, 64, conv->WorkspaceBytes(1) + 1) != 0) {
+    state.SkipWithError("out of memory");
+    return;
+  }
+  for (auto _ : state) {
+    conv->Run(input, output.data(), workspace, nullptr);
+    benchmark::ClobberMemory();
+  }
+  free(workspace);
+  state.SetLabel(conv->kernel_name());
+  // Operations of the dense layer.
+  state.counters["dense_op/s"] =
+      benchmark::Counter(2.0 * 9 * layer.channels * layer.filters * pixels,
+                         benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["predicted"] = PredictSpeedup(
+      random.description(), {1, layer.side, layer.side, layer.channels});
+}
+
+void Register(const std::string& name, const std::string& kernel, DataType type,
+              int group_size) {
+  for (const Layer& layer : kLayers) {
+    benchmark::RegisterBenchmark((name + "/" + layer.name).c_str(),
+                                 [=](benchmark::State& state) {
+                                   RunLayer(state, kernel, type, group_size,
+                                            layer);
+                                 })
+        ->Unit(benchmark::kMillisecond);
+  }
+}
+
+template <typename Kernel>
+void RegisterTable(const Kernel* const* table, DataType type) {
+  const uint32_t features = CpuFeatures();
+  for (; *table != nullptr; ++table) {
+    if (!CanRun(**table, features)) continue;
+    Register((*table)->name, (*table)->name, type, (*table)->group_size);
+  }
+}
+
+void RegisterAll() {
+  for (int group_size : {1, 2, 4, 8, 16}) {
+    const std::string suffix = "-g" + std::to_string(group_size);
+    Register("fastest-qs8" + suffix, "", DataType::kInt8, group_size);
+    Register("fastest-f32" + suffix, "", DataType::kFloat32, group_size);
+  }
+  RegisterTable(native::kInt8Kernels, DataType::kInt8);
+  RegisterTable(native::kFloatKernels, DataType::kFloat32);
+}
+
+}  // namespace
+}  // namespace tf_pconv
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  tf_pconv::RegisterAll();
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -1,0 +1,263 @@
+// Creation of convolutions: what is refused and which kernel is chosen.
+
+#include "delegate/core/pattern_conv.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "delegate/core/cpu.h"
+#include "delegate/core/int8_kernel_table.h"
+#include "delegate/core/kernel_choice.h"
+#include "delegate/testing/random_conv.h"
+
+namespace tf_pconv {
+namespace {
+
+struct Malformation {
+  const char* sentence;  // part of the error
+  DataType type;
+  std::function<void(PatternWeights*, ConvDescription*)> apply;
+};
+
+const Malformation kMalformations[] = {
+    {"no weights", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->weights = nullptr; }},
+    {"stride 3x1", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->stride_height = 3; }},
+    {"stride 1x0", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->stride_width = 0; }},
+    {"padding 7", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) {
+       d->padding = static_cast<Padding>(7);
+     }},
+    {"activation 9", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) {
+       d->activation = static_cast<Activation>(9);
+     }},
+    {"weight type 5", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) {
+       w->type = static_cast<DataType>(5);
+     }},
+    {"0 filters", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->filters = 0; }},
+    {"of -1 channels", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->channels = -1; }},
+    {"group size 0", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->group_size = 0; }},
+    {"0 patterns", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->patterns.clear(); }},
+    {"pattern mask 0x7", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->patterns[1] = 7; }},
+    {"pattern mask 0x207", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->patterns[1] = 0x207; }},
+    {"not a permutation", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) {
+       w->filter_order[0] = w->filter_order[1];
+     }},
+    {"not a permutation", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->filter_order[0] = -1; }},
+    {"filter order has", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->filter_order.pop_back(); }},
+    {"group boundaries", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->group_begin.pop_back(); }},
+    {"group boundaries go", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { ++w->group_begin.back(); }},
+    {"ends before it begins", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->group_begin[1] = 1000000; }},
+    {"channel 16", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->kernels[2].channel = 16; }},
+    {"pattern 8", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->kernels[2].pattern = 8; }},
+    {"weight values", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->int8_values.pop_back(); }},
+    {"weight values", DataType::kFloat32,
+     [](PatternWeights* w, ConvDescription*) { w->float_values.push_back(0); }},
+    {"weight scales", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->scales.pop_back(); }},
+    {"scale of filter 3 is 0", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->scales[3] = 0; }},
+    {"scale of filter 3 is nan", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->scales[3] = NAN; }},
+    {"finite", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription* d) {
+       w->scales[0] = 1e30f;
+       d->output_scale = 1e-30f;
+     }},
+    {"input scale 0", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->input_scale = 0; }},
+    {"output scale -1", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->output_scale = -1; }},
+    {"input zero point 128", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->input_zero_point = 128; }},
+    {"output zero point -129", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->output_zero_point = -129; }},
+    {"int32 bias, not float", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) {
+       static const float bias[16] = {};
+       d->float_bias = bias;
+     }},
+    {"float bias, not int32", DataType::kFloat32,
+     [](PatternWeights*, ConvDescription* d) {
+       static const int32_t bias[16] = {};
+       d->int32_bias = bias;
+     }},
+};
+
+TEST(CreateTest, RefusesMalformedDescriptions) {
+  for (const Malformation& malformation : kMalformations) {
+    RandomConvOptions options;
+    options.type = malformation.type;
+    RandomConv random(options);
+    ConvDescription description = random.description();
+    malformation.apply(&random.weights(), &description);
+    Status status;
+    EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
+    EXPECT_NE(std::string(status.message()).find(malformation.sentence),
+              std::string::npos)
+        << "expected: " << malformation.sentence
+        << "\nreceived: " << status.message();
+    EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+  }
+}
+
+class KernelNameTest : public testing::Test {
+ protected:
+  // The name of the kernel chosen, or the error.
+  std::string Choose(DataType type, int group_size, const char* kernel) {
+    RandomConvOptions options;
+    options.type = type;
+    options.group_size = group_size;
+    const RandomConv random(options);
+    PatternConvOptions conv_options;
+    conv_options.kernel = kernel;
+    Status status;
+    const auto conv =
+        PatternConv::Create(random.description(), conv_options, &status);
+    EXPECT_EQ(conv == nullptr, !status.ok());
+    return conv == nullptr ? status.message() : conv->kernel_name();
+  }
+};
+
+TEST_F(KernelNameTest, EachKernelThatRunsHereCanBeForced) {
+  const uint32_t features = CpuFeatures();
+  for (auto entry = native::kInt8Kernels; *entry != nullptr; ++entry) {
+    const std::string chosen = Choose(DataType::kInt8, 3, (*entry)->name);
+    if (CanRun(**entry, features)) {
+      EXPECT_EQ(chosen, (*entry)->name);
+    } else {
+      EXPECT_NE(chosen.find("lacks"), std::string::npos) << chosen;
+    }
+  }
+  EXPECT_EQ(Choose(DataType::kInt8, 1, "reference"), "reference");
+  EXPECT_EQ(Choose(DataType::kFloat32, 1, "reference"), "reference");
+}
+
+TEST_F(KernelNameTest, UnknownNamesAreErrorsThatListTheKnown) {
+  const std::string error = Choose(DataType::kInt8, 4, "fast");
+  EXPECT_NE(error.find("\"fast\""), std::string::npos) << error;
+  EXPECT_NE(error.find("reference"), std::string::npos) << error;
+  const uint32_t features = CpuFeatures();
+  for (auto entry = native::kInt8Kernels; *entry != nullptr; ++entry) {
+    EXPECT_EQ(error.find((*entry)->name) != std::string::npos,
+              CanRun(**entry, features))
+        << (*entry)->name << " in: " << error;
+  }
+  const std::string other =
+      Choose(DataType::kFloat32, 4, native::kInt8Kernels[0]->name);
+  EXPECT_NE(other.find("not one for this type"), std::string::npos) << other;
+}
+
+TEST_F(KernelNameTest, TheFastestFitsTheProcessorAndTheGroups) {
+  constexpr uint32_t kVnni = kAvx2 | kAvxVnni | kAvx512 | kAvx512Vnni;
+  const auto name = [](uint32_t features, int group_size) {
+    const auto kernels =
+        FastestKernels(native::kInt8Kernels, features, group_size);
+    return kernels.empty() ? std::string() : std::string(kernels[0]->name);
+  };
+  const auto starts = [](const std::string& text, const char* start) {
+    return text.rfind(start, 0) == 0;
+  };
+  const auto ends = [](const std::string& text, const std::string& end) {
+    return text.size() >= end.size() &&
+           text.compare(text.size() - end.size(), end.size(), end) == 0;
+  };
+  EXPECT_EQ(name(0, 4), "");
+  for (int group_size : {1, 2, 4}) {
+    const std::string start = "qs8-pconv-g" + std::to_string(group_size) + "-";
+    EXPECT_TRUE(starts(name(kVnni, group_size), start.c_str()));
+    EXPECT_TRUE(starts(name(kAvx2, group_size), start.c_str()));
+    EXPECT_TRUE(ends(name(kVnni, group_size), "-avx512vnni"));
+    EXPECT_TRUE(ends(name(kAvx2 | kAvxVnni, group_size), "-avxvnni"));
+    EXPECT_TRUE(ends(name(kAvx2 | kAvx512, group_size), "-avx2"));
+  }
+  EXPECT_TRUE(starts(name(kVnni, 16), "qs8-pconv-g8-"));
+  EXPECT_TRUE(starts(name(kAvx2, 16), "qs8-pconv-g4-"));
+  EXPECT_TRUE(starts(name(kVnni, 3), "qs8-pconv-g4-"));
+}
+
+TEST_F(KernelNameTest, TilesFallInSize) {
+  for (int group_size : {1, 2, 4, 8}) {
+    const auto kernels = FastestKernels(native::kInt8Kernels, ~0u, group_size);
+    for (size_t i = 1; i < kernels.size(); ++i) {
+      EXPECT_LT(kernels[i]->pixels, kernels[i - 1]->pixels);
+      EXPECT_EQ(kernels[i]->group_size, kernels[0]->group_size);
+    }
+  }
+}
+
+TEST(ResizeTest, RefusesWhatDoesNotFit) {
+  for (const char* kernel : {"", "reference"}) {
+    RandomConvOptions options;
+    options.padding = Padding::kValid;
+    const RandomConv random(options);
+    PatternConvOptions conv_options;
+    conv_options.kernel = kernel;
+    Status status;
+    const auto conv =
+        PatternConv::Create(random.description(), conv_options, &status);
+    ASSERT_TRUE(status.ok()) << status.message();
+    const auto error = [&](const ActivationShape& shape) {
+      return std::string(conv->Resize(shape).message());
+    };
+    EXPECT_EQ(error({1, 3, 3, 16}), "");
+    EXPECT_NE(error({1, 2, 9, 16}).find("smaller than the 3x3"),
+              std::string::npos);
+    EXPECT_NE(error({1, 9, 9, 15}).find("15 channels"), std::string::npos);
+    EXPECT_NE(error({0, 9, 9, 16}).find("at least 1"), std::string::npos);
+    EXPECT_NE(error({65536, 65536, 3, 16}).find("too large"),
+              std::string::npos);
+    // A refused shape changes nothing.
+    EXPECT_EQ(conv->output_shape().height, 1);
+  }
+}
+
+TEST(PredictSpeedupTest, RisesWithSizeCompressionAndGroups) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
+  const auto predict = [](DataType type, int channels, int side,
+                          double compression, int group_size) {
+    RandomConvOptions options;
+    options.type = type;
+    options.filters = options.channels = channels;
+    options.compression = compression;
+    options.group_size = group_size;
+    const RandomConv random(options);
+    return PredictSpeedup(random.description(), {1, side, side, channels});
+  };
+  for (DataType type : {DataType::kInt8, DataType::kFloat32}) {
+    EXPECT_LT(predict(type, 16, 2, 8, 4), 1.0);
+    EXPECT_GT(predict(type, 256, 56, 8, 4), 3.0);
+    EXPECT_GT(predict(type, 256, 56, 8, 1), 1.8);
+    EXPECT_GT(predict(type, 256, 28, 8, 4), predict(type, 32, 28, 8, 4));
+    EXPECT_GT(predict(type, 256, 28, 8, 4), predict(type, 256, 28, 8, 1));
+    EXPECT_GT(predict(type, 256, 28, 8, 4), predict(type, 256, 28, 4, 4));
+    EXPECT_LT(predict(type, 256, 28, 8, 4), 9.0);
+  }
+}
+
+}  // namespace
+}  // namespace tf_pconv

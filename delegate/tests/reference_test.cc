@@ -1,0 +1,250 @@
+// The reference kernel against dense convolutions written out from TFLite's
+// definition.
+
+#include "delegate/core/reference.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "delegate/core/thread_pool.h"
+#include "delegate/testing/random_conv.h"
+
+namespace tf_pconv {
+namespace {
+
+// Pattern weights as [filter][tap][channel].
+template <typename Value>
+std::vector<Value> Densify(const PatternWeights& weights,
+                           const std::vector<Value>& values) {
+  std::vector<Value> dense(size_t(weights.filters) * 9 * weights.channels);
+  size_t next = 0;
+  for (int group = 0; group < weights.groups(); ++group) {
+    for (uint32_t k = weights.group_begin[group];
+         k < weights.group_begin[group + 1]; ++k) {
+      const GroupKernel& kernel = weights.kernels[k];
+      for (int i = 0; i < weights.FiltersOfGroup(group); ++i) {
+        const int filter = weights.filter_order[group * weights.group_size + i];
+        for (int tap = 0; tap < 9; ++tap) {
+          if (weights.patterns[kernel.pattern] >> tap & 1) {
+            dense[(size_t(filter) * 9 + tap) * weights.channels +
+                  kernel.channel] = values[next++];
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(next, values.size());
+  return dense;
+}
+
+// Sum of one output: `at(y, x, channel)` is the input, 0 in the padding.
+template <typename Value, typename Input>
+double DenseSum(const PatternWeights& weights, const std::vector<Value>& dense,
+                int filter, int top, int left, const Input& at) {
+  double sum = 0;
+  for (int tap = 0; tap < 9; ++tap) {
+    for (int channel = 0; channel < weights.channels; ++channel) {
+      sum +=
+          double(
+              dense[(size_t(filter) * 9 + tap) * weights.channels + channel]) *
+          at(top + tap / 3, left + tap % 3, channel);
+    }
+  }
+  return sum;
+}
+
+struct Setting {
+  int stride;
+  Padding padding;
+  int height;
+  int width;
+  // By TFLite's rules, worked out by hand.
+  int output_height;
+  int output_width;
+  int pad_top;
+  int pad_left;
+};
+
+constexpr Setting kSettings[] = {
+    {1, Padding::kSame, 5, 7, 5, 7, 1, 1},
+    {1, Padding::kValid, 5, 7, 3, 5, 0, 0},
+    {2, Padding::kSame, 5, 8, 3, 4, 1, 0},
+    {2, Padding::kSame, 6, 1, 3, 1, 0, 1},
+    {2, Padding::kValid, 5, 8, 2, 3, 0, 0},
+};
+
+RandomConvOptions Options(DataType type, const Setting& setting) {
+  RandomConvOptions options;
+  options.type = type;
+  options.filters = 7;
+  options.channels = 10;
+  options.group_size = 3;
+  options.compression = 4;
+  options.stride_height = options.stride_width = setting.stride;
+  options.padding = setting.padding;
+  options.unbalanced = true;
+  return options;
+}
+
+// Calls `check(image, y, x, filter, index of the output)` for every output.
+template <typename Check>
+void ForEachOutput(const ActivationShape& shape, const Check& check) {
+  size_t index = 0;
+  for (int image = 0; image < shape.batch; ++image) {
+    for (int y = 0; y < shape.height; ++y) {
+      for (int x = 0; x < shape.width; ++x) {
+        for (int filter = 0; filter < shape.channels; ++filter) {
+          check(image, y, x, filter, index++);
+        }
+      }
+    }
+  }
+}
+
+TEST(ReferenceTest, Float32EqualsDense) {
+  for (const Setting& setting : kSettings) {
+    const RandomConvOptions options = Options(DataType::kFloat32, setting);
+    RandomConv random(options);
+    const PatternWeights& weights = random.weights();
+    const auto dense = Densify(weights, weights.float_values);
+    const ActivationShape input = {2, setting.height, setting.width,
+                                   options.channels};
+    const std::vector<float> values =
+        RandomFloat(2 * setting.height * setting.width * options.channels, 3);
+
+    for (Activation activation : {Activation::kNone, Activation::kRelu,
+                                  Activation::kReluN1To1, Activation::kRelu6}) {
+      ConvDescription description = random.description();
+      description.activation = activation;
+      const auto conv = CreateReferenceConv(description);
+      ASSERT_TRUE(conv->Resize(input).ok());
+      const ActivationShape shape = conv->output_shape();
+      ASSERT_EQ(shape.height, setting.output_height);
+      ASSERT_EQ(shape.width, setting.output_width);
+      std::vector<float> output(2 * shape.height * shape.width *
+                                options.filters);
+      conv->Run(values.data(), output.data(), nullptr, nullptr);
+
+      ForEachOutput(shape, [&](int image, int y, int x, int filter,
+                               size_t index) {
+        const auto at = [&](int row, int column, int channel) {
+          if (row < 0 || row >= input.height || column < 0 ||
+              column >= input.width) {
+            return 0.0f;
+          }
+          return values[((image * input.height + row) * input.width + column) *
+                            input.channels +
+                        channel];
+        };
+        double expected = DenseSum(weights, dense, filter,
+                                   y * setting.stride - setting.pad_top,
+                                   x * setting.stride - setting.pad_left, at) +
+                          description.float_bias[filter];
+        if (activation == Activation::kReluN1To1) {
+          expected = std::clamp(expected, -1.0, 1.0);
+        } else if (activation != Activation::kNone) {
+          expected = std::max(expected, 0.0);
+          if (activation == Activation::kRelu6) {
+            expected = std::min(expected, 6.0);
+          }
+        }
+        ASSERT_NEAR(output[index], expected, 1e-4) << "output " << index;
+      });
+    }
+  }
+}
+
+TEST(ReferenceTest, Int8EqualsDense) {
+  for (const Setting& setting : kSettings) {
+    const RandomConvOptions options = Options(DataType::kInt8, setting);
+    RandomConv random(options);
+    const PatternWeights& weights = random.weights();
+    const auto dense = Densify(weights, weights.int8_values);
+    const ConvDescription& description = random.description();
+    const auto conv = CreateReferenceConv(description);
+    const ActivationShape input = {1, setting.height, setting.width,
+                                   options.channels};
+    ASSERT_TRUE(conv->Resize(input).ok());
+    const ActivationShape shape = conv->output_shape();
+    const std::vector<int8_t> values =
+        RandomInt8(setting.height * setting.width * options.channels, 3);
+    std::vector<int8_t> output(shape.height * shape.width * options.filters);
+    conv->Run(values.data(), output.data(), nullptr, nullptr);
+
+    int differences = 0;
+    ForEachOutput(shape, [&](int, int y, int x, int filter, size_t index) {
+      const auto at = [&](int row, int column, int channel) {
+        if (row < 0 || row >= input.height || column < 0 ||
+            column >= input.width) {
+          return 0;  // the zero point, in TFLite's definition
+        }
+        return values[(row * input.width + column) * input.channels + channel] -
+               description.input_zero_point;
+      };
+      const double sum =
+          DenseSum(weights, dense, filter, y * setting.stride - setting.pad_top,
+                   x * setting.stride - setting.pad_left, at) +
+          description.int32_bias[filter];
+      const double real =
+          sum * description.input_scale * weights.scales[filter];
+      const double expected =
+          std::clamp(std::round(real / description.output_scale) +
+                         description.output_zero_point,
+                     -128.0, 127.0);
+      ASSERT_NEAR(output[index], expected, 1) << "output " << index;
+      differences += output[index] != expected;
+    });
+    // Only where a sum falls almost in the middle of two outputs.
+    EXPECT_LE(differences, 1 + static_cast<int>(output.size()) / 500);
+  }
+}
+
+TEST(ReferenceTest, QuantisedActivationsClampToTheirRange) {
+  RandomConvOptions options;
+  RandomConv random(options);
+  ConvDescription description = random.description();
+  description.output_zero_point = -20;
+  description.input_scale = 1.0f;  // outputs reach every bound
+  description.output_scale = 0.1f;
+  struct Range {
+    Activation activation;
+    int min;
+    int max;
+  };
+  for (const Range& range :
+       {Range{Activation::kNone, -128, 127}, Range{Activation::kRelu, -20, 127},
+        Range{Activation::kReluN1To1, -30, -10},
+        Range{Activation::kRelu6, -20, 40}}) {
+    description.activation = range.activation;
+    const auto conv = CreateReferenceConv(description);
+    ASSERT_TRUE(conv->Resize({1, 9, 9, options.channels}).ok());
+    const std::vector<int8_t> input = RandomInt8(81 * options.channels, 1);
+    std::vector<int8_t> output(81 * options.filters);
+    conv->Run(input.data(), output.data(), nullptr, nullptr);
+    const auto [min, max] = std::minmax_element(output.begin(), output.end());
+    EXPECT_EQ(*min, range.min);
+    EXPECT_EQ(*max, range.max);
+  }
+}
+
+TEST(ReferenceTest, ThreadsGiveTheSame) {
+  RandomConvOptions options;
+  const RandomConv random(options);
+  const auto conv = CreateReferenceConv(random.description());
+  ASSERT_TRUE(conv->Resize({2, 5, 3, options.channels}).ok());
+  const std::vector<int8_t> input = RandomInt8(30 * options.channels, 1);
+  std::vector<int8_t> alone(30 * options.filters), shared(alone.size());
+  Status status;
+  const auto pool = ThreadPool::Create(3, &status);
+  ASSERT_TRUE(status.ok()) << status.message();
+  conv->Run(input.data(), alone.data(), nullptr, nullptr);
+  conv->Run(input.data(), shared.data(), nullptr, pool.get());
+  EXPECT_EQ(alone, shared);
+}
+
+}  // namespace
+}  // namespace tf_pconv
