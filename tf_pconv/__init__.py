@@ -15,6 +15,7 @@ from tf_pconv.config import LayerRule, PatternConfig
 from tf_pconv.patterns import PatternLibrary, get_library, natural_patterns
 from tf_pconv.planning import plan
 from tf_pconv.pruning import prune_patterns, strip_pruning, update_pattern_step
+from tf_pconv.report import plot_patterns
 from tf_pconv.schedules import ConstantSparsity, PolynomialDecay
 from tf_pconv.wrappers import PatternWrapper
 
@@ -38,6 +39,7 @@ __all__ = [
     "load_delegate",
     "natural_patterns",
     "plan",
+    "plot_patterns",
     "prune_patterns",
     "schedules",
     "strip_pruning",
