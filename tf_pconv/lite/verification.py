@@ -18,8 +18,12 @@ from tf_pconv.lite.pattern_weights import KERNEL_SIZE, TAPS
 INT8_DIFFERENCE = 1
 """Largest difference of an int8 output, in units of quantisation."""
 
-INT8_EQUAL_SHARE = 0.998
-"""Share of int8 outputs that must be equal."""
+INT8_ROUNDING = 0.51
+"""Distance of an int8 output that is not equal from the result in real numbers, in units.
+
+TFLite's reference rounds twice, and so not always to the nearest: up to some per cent of the
+outputs of a layer with a large multiplier. Who rounds once is right to differ there.
+"""
 
 FLOAT_DIFFERENCE = 1e-5
 """Largest difference of a float32 output, as a share of the largest output."""
@@ -28,7 +32,7 @@ _SEED = 1909_05073
 _OUTPUTS = 1 << 16  # Outputs compared of one convolution, where these many are cheap:
 _MULTIPLICATIONS = 1 << 29
 _MAX_SIDE = 64
-_OUTPUT_WIDTH = 42  # Standard deviation wanted of int8 outputs: a third of half their range.
+_INT8_WIDTH = 42.0  # Standard deviation wanted of int8 values: a third of half their range.
 _UNKNOWN_SIDE = 16  # Stands for a side that only an input decides.
 
 
@@ -51,6 +55,8 @@ class Agreement:
         largest_difference: In units of quantisation for int8; as a share of the largest output for
             float32.
         equal_share: Share of equal outputs.
+        rounding: int8 only: largest distance of an output that is not equal from the result in
+            real numbers, in units of quantisation.
     """
 
     name: str
@@ -58,14 +64,13 @@ class Agreement:
     outputs: int
     largest_difference: float
     equal_share: float
+    rounding: float = 0.0
 
     @property
     def ok(self) -> bool:
         """Whether rounding explains the difference."""
         if self.type == "int8":
-            return (
-                self.largest_difference <= INT8_DIFFERENCE and self.equal_share >= INT8_EQUAL_SHARE
-            )
+            return self.largest_difference <= INT8_DIFFERENCE and self.rounding <= INT8_ROUNDING
         return self.largest_difference <= FLOAT_DIFFERENCE
 
 
@@ -75,8 +80,8 @@ def verify_packed(
     """Compares every packed convolution, run by the delegate, with the original.
 
     Each pair runs alone on the same seeded inputs, the original in TFLite's reference kernels.
-    int8 outputs may be `INT8_DIFFERENCE` off and `INT8_EQUAL_SHARE` of them must be equal; float32
-    outputs may differ by `FLOAT_DIFFERENCE` of the largest.
+    float32 outputs may differ by `FLOAT_DIFFERENCE` of the largest; int8 outputs by
+    `INT8_DIFFERENCE`, and only where the other value is the nearest to the result in real numbers.
 
     Args:
         original: The file before packing, or its path.
@@ -94,7 +99,8 @@ def verify_packed(
         >>> verify_packed("model.tflite", "packed.tflite")[0].largest_difference
         0.0
     """
-    if not _has_delegate():
+    delegate = _load_delegate()
+    if delegate is None:
         return []
     before, after = parse(load(original)), parse(load(packed))
     originals = {_output(before, conv): conv for conv in find_convolutions(before)}
@@ -107,25 +113,25 @@ def verify_packed(
             raise VerificationError(
                 f"The packed convolution with the weights {conv.name!r} has no original."
             )
-        agreement = _compare(before, counterpart, after, conv)
+        agreement = _compare(before, counterpart, after, conv, delegate)
         if not agreement.ok:
             raise VerificationError(_describe(agreement))
         agreements.append(agreement)
     return agreements
 
 
-def _has_delegate() -> bool:
-    """Whether the delegate library is there; a warning says so where it is not."""
-    from tf_pconv.runtime import delegate_path
+def _load_delegate() -> Any:
+    """Returns the delegate, or None, with a warning, where its library is missing."""
+    from tf_pconv.runtime import load_delegate
 
+    options = {"num_threads": 1, "require_delegation": True, "log_level": "none"}
     try:
-        delegate_path()
+        return load_delegate(options)
     except FileNotFoundError as error:
         warnings.warn(
-            f"The packed convolutions were not verified: {error}", UnverifiedWarning, stacklevel=4
+            f"The packed convolutions were not verified: {error}", UnverifiedWarning, stacklevel=3
         )
-        return False
-    return True
+        return None
 
 
 def _output(model: Any, convolution: Convolution) -> tuple[int, int]:
@@ -137,30 +143,39 @@ def _output(model: Any, convolution: Convolution) -> tuple[int, int]:
 def _describe(agreement: Agreement) -> str:
     if agreement.type == "int8":
         found = (
-            f"{agreement.largest_difference:.0f} units off, {100 * agreement.equal_share:.2f} % "
-            "of the outputs equal"
+            f"{agreement.largest_difference:.0f} units off, "
+            f"{100 * (1 - agreement.equal_share):.2f} % of the outputs differ, by up to "
+            f"{agreement.rounding:.2f} units from the result in real numbers"
         )
-        accepted = f"at most {INT8_DIFFERENCE} unit and at least {100 * INT8_EQUAL_SHARE:.1f} %"
+        accepted = f"{INT8_DIFFERENCE} unit, and {INT8_ROUNDING} from real numbers"
     else:
         found = f"{agreement.largest_difference:.1e} of the largest output off"
-        accepted = f"at most {FLOAT_DIFFERENCE:.0e}"
+        accepted = f"{FLOAT_DIFFERENCE:.0e}"
     return (
         f"The packed convolution with the weights {agreement.name!r} differs from the original: "
-        f"{found}; accepted: {accepted}. Nothing was written; please report this, and convert "
-        'with pattern_format = "dense" meanwhile.'
+        f"{found}; accepted: at most {accepted}. Nothing was written; please report this, and "
+        'convert with pattern_format = "dense" meanwhile.'
     )
 
 
-def _compare(before: Any, original: Convolution, after: Any, packed: Convolution) -> Agreement:
-    random = np.random.default_rng(_SEED)
-    inputs = _inputs(before, original, random)
-    alone = _alone(before, original)
-    _make_constant(alone, original.dense)
-    expected = _run(serialize(alone), inputs, delegated=False).astype(np.float64)
-    actual = _run(serialize(_alone(after, packed)), inputs, delegated=True).astype(np.float64)
+def _compare(
+    before: Any, original: Convolution, after: Any, packed: Convolution, delegate: Any
+) -> Agreement:
+    inputs = _inputs(before, original, np.random.default_rng(_SEED))
+    expected = _run(_dense_alone(before, original), inputs, None).astype(np.float64)
+    try:
+        actual = _run(_alone(after, packed), inputs, delegate).astype(np.float64)
+    except (RuntimeError, ValueError) as error:
+        raise VerificationError(
+            f"The delegate does not run the packed convolution with the weights {packed.name!r}: "
+            f"{error}"
+        ) from error
     difference = np.abs(actual - expected)
-    is_int8 = inputs.dtype == np.int8
-    unit = 1.0 if is_int8 else np.abs(expected).max() or 1.0
+    rounding = 0.0
+    if inputs.dtype == np.int8 and difference.any():
+        real = _run_in_real_numbers(before, original, inputs)
+        rounding = float(np.abs(actual - real)[difference > 0].max())
+    unit = 1.0 if inputs.dtype == np.int8 else np.abs(expected).max() or 1.0
     largest = float(difference.max() / unit)
     return Agreement(
         name=packed.name,
@@ -169,11 +184,35 @@ def _compare(before: Any, original: Convolution, after: Any, packed: Convolution
         # An output that is not a number never agrees.
         largest_difference=largest if math.isfinite(largest) else math.inf,
         equal_share=float(np.mean(difference == 0)),
+        rounding=rounding,
     )
 
 
+def _run_in_real_numbers(model: Any, convolution: Convolution, inputs: np.ndarray) -> np.ndarray:
+    """Returns the outputs of an int8 convolution before rounding, in units of quantisation."""
+    fb = schema()
+    alone = _dense_alone(model, convolution)
+    source, weights, bias, output = alone.subgraphs[0].tensors
+    scale, zero_point = _scale_and_zero_point(source)
+    output_scale, output_zero_point = _scale_and_zero_point(output)
+    assert convolution.dense is not None, "originals have dense weights"
+    assert convolution.patterns is not None, "what does not follow patterns is not packed"
+    scales = np.asarray(convolution.patterns.scales)
+    sums = np.asarray(alone.buffers[bias.buffer].data).view("<i4")
+    _make_constant(alone, weights, convolution.dense * scales[:, None, None, None])
+    _make_constant(alone, bias, (sums * np.float64(scale) * scales).astype(np.float32))
+    for tensor in (source, weights, bias, output):
+        tensor.type, tensor.quantization = fb.TensorType.FLOAT32, None
+    real = _run(alone, (inputs.astype(np.float32) - zero_point) * scale, None)
+    return np.clip(real / output_scale + output_zero_point, -128, 127)
+
+
+def _scale_and_zero_point(tensor: Any) -> tuple[np.float32, np.float32]:
+    return np.float32(tensor.quantization.scale[0]), np.float32(tensor.quantization.zeroPoint[0])
+
+
 def _alone(model: Any, convolution: Convolution) -> Any:
-    """Returns a model of one convolution alone; tensors 0 to 3: input, weights, bias, output."""
+    """Returns a model of one convolution alone: input, weights, bias if it has one, output."""
     fb = schema()
     subgraph = model.subgraphs[convolution.subgraph]
     operator = copy.copy(subgraph.operators[convolution.operator])
@@ -205,14 +244,29 @@ def _alone(model: Any, convolution: Convolution) -> Any:
     return alone
 
 
-def _make_constant(alone: Any, dense: np.ndarray | None) -> None:
-    """Gives a convolution alone its dense weights, which a DENSIFY may have made before."""
-    if dense is None:
-        return
-    tensor = alone.subgraphs[0].tensors[1]
-    tensor.buffer = len(alone.buffers)
+def _dense_alone(model: Any, convolution: Convolution) -> Any:
+    """As `_alone`, with dense weights and a bias: TFLite's convolution does not run without one."""
+    assert convolution.dense is not None, "originals have dense weights"
+    alone = _alone(model, convolution)
+    graph = alone.subgraphs[0]
+    if len(graph.tensors) == 3:
+        bias = schema().TensorT()
+        is_int8 = convolution.dense.dtype == np.int8
+        bias.type = schema().TensorType.INT32 if is_int8 else schema().TensorType.FLOAT32
+        bias.shape = convolution.shape[:1]
+        _make_constant(alone, bias, np.zeros(bias.shape, np.int32))
+        graph.tensors.insert(2, bias)
+        graph.outputs = graph.operators[0].outputs = [3]
+        graph.operators[0].inputs = [0, 1, 2]
+    _make_constant(alone, graph.tensors[1], convolution.dense)
+    return alone
+
+
+def _make_constant(alone: Any, tensor: Any, values: np.ndarray) -> None:
+    """Gives a tensor constant values."""
     buffer = schema().BufferT()
-    buffer.data = np.frombuffer(dense.tobytes(), np.uint8)
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    tensor.buffer = len(alone.buffers)
     alone.buffers.append(buffer)
 
 
@@ -229,9 +283,12 @@ def _inputs(model: Any, convolution: Convolution, random: np.random.Generator) -
     rows = min(rows, max(2 * KERNEL_SIZE, pixels // columns))
     shape = (max(1, pixels // (rows * columns)), rows, columns, channels)
     values = random.standard_normal(shape, np.float32)
+    gain = _gain(convolution)
     if source.type == schema().TensorType.FLOAT32:
-        return values
-    values = source.quantization.zeroPoint[0] + _int8_width(convolution, source, output) * values
+        return values / gain
+    scale, zero_point = _scale_and_zero_point(source)
+    width = _INT8_WIDTH * _scale_and_zero_point(output)[0] / (gain * scale)
+    values = zero_point + np.clip(width, 1, _INT8_WIDTH) * values
     return np.clip(np.round(values), -128, 127).astype(np.int8)
 
 
@@ -242,30 +299,30 @@ def _side(source: Any, axis: int, stride: tuple[int, int]) -> int:
     return min(_MAX_SIDE, side) if side > 0 else _UNKNOWN_SIDE * stride[axis - 1]
 
 
-def _int8_width(convolution: Convolution, source: Any, output: Any) -> float:
-    """Standard deviation of int8 inputs with which outputs use their range and few leave it."""
-    weights = convolution.patterns
-    if weights is None or weights.scales is None or convolution.dense is None:
-        return 1.0
-    dense = convolution.dense.reshape(weights.filters, -1).astype(np.float32)
-    gains = np.sqrt((dense**2).sum(axis=1)) * weights.scales * source.quantization.scale[0]
-    gain = float(np.median(gains[gains > 0])) / float(output.quantization.scale[0])
-    return min(max(_OUTPUT_WIDTH / gain, 1.0), 64.0)
+def _gain(convolution: Convolution) -> np.float32:
+    """Standard deviation of outputs for inputs of standard deviation 1, before the activation.
+
+    Inputs are divided by it, so that activations and quantisation clip few outputs.
+    """
+    assert convolution.dense is not None, "originals have dense weights"
+    weights = convolution.dense.reshape(convolution.shape[0], -1).astype(np.float32)
+    gains = np.sqrt((weights**2).sum(axis=1))
+    if convolution.patterns is not None and convolution.patterns.scales is not None:
+        gains = gains * convolution.patterns.scales
+    return np.float32(np.median(gains[gains > 0]))
 
 
-def _run(model: bytes, inputs: np.ndarray, *, delegated: bool) -> np.ndarray:
+def _run(model: Any, inputs: np.ndarray, delegate: Any) -> np.ndarray:
     """Runs a model of one operator: in the delegate, or in TFLite's reference kernels."""
-    from tf_pconv.runtime import load_delegate
-
     try:
         from ai_edge_litert import interpreter as lite
     except ImportError:
         from tensorflow import lite
-    resolver = lite.experimental if hasattr(lite, "experimental") else lite
+    resolver = getattr(lite, "experimental", lite).OpResolverType.BUILTIN_REF
     interpreter = lite.Interpreter(
-        model_content=model,
-        experimental_delegates=[load_delegate({"num_threads": "1"})] if delegated else None,
-        experimental_op_resolver_type=resolver.OpResolverType.BUILTIN_REF,
+        model_content=serialize(model),
+        experimental_delegates=None if delegate is None else [delegate],
+        experimental_op_resolver_type=resolver,
         num_threads=1,
     )
     source = interpreter.get_input_details()[0]["index"]
