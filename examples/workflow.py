@@ -12,11 +12,13 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 from ai_edge_litert.interpreter import Interpreter
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 import tf_pconv
 from tf_pconv.lite import benchmark
+from tf_pconv.lite.delegation import open_delegated
 
 CALIBRATION_SAMPLES = 100
 SECONDS = 3.0
@@ -30,7 +32,11 @@ GROUP_SIZE = flags.DEFINE_integer(
 SEEDS = flags.DEFINE_integer("seeds", 1, "Trainings; accuracies are means over them.", 1)
 OUT = flags.DEFINE_string("out", None, "Folder for the .keras and .tflite files of the last seed.")
 
+PLAIN_WIDTH = 100
+
 console = Console()
+if not console.is_terminal:
+    console.width = PLAIN_WIDTH
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,10 +148,11 @@ def convert(model: keras.Model, data: Data, dtype: str, pattern_format: str) -> 
 
 def tflite_accuracy(file: File, data: Data) -> float:
     """Returns the accuracy on the test images, through the delegate if the file is packed."""
-    options = {"num_threads": "1", "require_delegation": "true"}
-    delegates = [] if file.rival is None else [tf_pconv.load_delegate(options)]
-    interpreter = Interpreter(model_content=file.content, experimental_delegates=delegates)
-    interpreter.allocate_tensors()
+    if file.rival is None:
+        interpreter = Interpreter(model_content=file.content, num_threads=1)
+        interpreter.allocate_tensors()
+    else:
+        interpreter, _ = open_delegated(file.content)
     (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
     images = data.x_test
     if source["dtype"] == np.int8:
@@ -181,7 +188,7 @@ def train_and_prune(
     """Returns a dense model, and the one that was pruned from it while it trained on."""
     dense = vgg(data.image_shape, int(data.y_train.max()) + 1, recipe.widths)
     if show_plan:
-        console.print(str(tf_pconv.plan(dense, config)))
+        print(tf_pconv.plan(dense, config))
     train("dense", dense, data, recipe, recipe.dense_epochs, recipe.dense_rate, seed)
     pruned = tf_pconv.prune_patterns(dense, config)
     update = tf_pconv.UpdatePatternStep()
@@ -203,21 +210,21 @@ def convert_all(dense: keras.Model, pruned: keras.Model, data: Data) -> list[Fil
 
 def results_table(files: Sequence[File], accuracies: Sequence[float]) -> Table:
     """Returns a table of accuracy, size, delegated nodes and latency of each file."""
-    table = Table(title="One image, one thread; XNNPACK runs what is not delegated.")
-    table.add_column("model")
-    for heading in ("accuracy", "file", "delegated", "latency", "same weights, dense", "speed-up"):
+    table = Table(title="One image, one thread", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("model", no_wrap=True)
+    for heading in ("accuracy", "KiB", "delegated", "latency, ms", "weights dense, ms", "speed-up"):
         table.add_column(heading, justify="right")
     for file, share in zip(files, accuracies, strict=True):
-        row = [file.name, f"{100 * share:.2f} %", f"{len(file.content) / 1024:,.0f} KiB"]
+        row = [file.name, f"{100 * share:.2f} %", f"{len(file.content) / 1024:,.0f}"]
         if file.rival is None:
-            table.add_row(*row, "", f"{benchmark.time_dense(file.content):.3f} ms")
+            table.add_row(*row, "", f"{benchmark.time_dense(file.content, seconds=SECONDS):.3f}")
             continue
         timed = benchmark.compare(file.content, file.rival, name=file.name, seconds=SECONDS)
         table.add_row(
             *row,
             f"{timed.delegated} of {timed.nodes}",
-            f"{timed.delegate_ms:.3f} ms",
-            f"{timed.dense_ms:.3f} ms",
+            f"{timed.delegate_ms:.3f}",
+            f"{timed.dense_ms:.3f}",
             f"{timed.speedup:.2f}x",
         )
     return table

@@ -2,7 +2,8 @@
 
 Both files run in one process on the same processors, in turns, as whole interpreter invocations
 with NHWC tensors in and out. The figure to quote is the median of the ratios of neighbouring turns,
-which forgives a machine whose speed drifts.
+which forgives a machine whose speed drifts. With one thread, the thread's processor time is taken:
+that of the clock, less what other programs took, who would interrupt the slower side more often.
 """
 
 from __future__ import annotations
@@ -277,7 +278,7 @@ def compare(
         theirs = _open(dense, threads)
         _set_random_inputs([ours, theirs], seed)
         difference, equal = _compare_outputs(ours, theirs)
-        turns = _take_turns([ours.invoke, theirs.invoke], seconds)
+        turns = _take_turns([ours.invoke, theirs.invoke], threads, seconds)
     ratios = turns[:, 1] / turns[:, 0]
     low, high = _median_interval(ratios)
     return Comparison(
@@ -314,7 +315,7 @@ def time_dense(model: bytes, *, threads: int = 1, seconds: float = 5.0, seed: in
     with _pinned(threads):
         interpreter = _open(model, threads)
         _set_random_inputs([interpreter], seed)
-        return float(np.median(_take_turns([interpreter.invoke], seconds)))
+        return float(np.median(_take_turns([interpreter.invoke], threads, seconds)))
 
 
 def _pattern_weights(case: LayerCase, random: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -423,25 +424,28 @@ def _compare_outputs(ours: Any, theirs: Any) -> tuple[float, float]:
     return largest, equal / total
 
 
-def _take_turns(invokes: Sequence[Callable[[], None]], seconds: float) -> npt.NDArray[np.float64]:
+def _take_turns(
+    invokes: Sequence[Callable[[], None]], threads: int, seconds: float
+) -> npt.NDArray[np.float64]:
     """Returns milliseconds of one invocation, of shape (rounds, sides)."""
+    clock = time.thread_time if threads == 1 else time.perf_counter
     for invoke in invokes:
-        _turn(invoke)  # warms caches, pages and the clock
+        _turn(invoke, clock)  # warms caches, pages and the processor
     rounds: list[list[float]] = []
     end = time.perf_counter() + seconds
     while len(rounds) < _LEAST_ROUNDS or time.perf_counter() < end:
-        rounds.append([_turn(invoke) for invoke in invokes])
+        rounds.append([_turn(invoke, clock) for invoke in invokes])
     return np.asarray(rounds)
 
 
-def _turn(invoke: Callable[[], None]) -> float:
+def _turn(invoke: Callable[[], None], clock: Callable[[], float]) -> float:
     """Returns the median milliseconds of invocations that follow each other."""
     invoke()  # the other side has emptied the caches
     times: list[float] = []
     while len(times) < _TURN_INVOCATIONS or sum(times) < _TURN_SECONDS:
-        start = time.perf_counter()
+        start = clock()
         invoke()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return 1e3 * statistics.median(times)
 
 
