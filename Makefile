@@ -38,18 +38,18 @@ bench: setup ## Time pattern layers against dense XNNPACK
 	$(python) -m tf_pconv.cli bench $(addprefix --layer ,$(bench_layers)) \
 	  --dtype int8 --dtype fp32 --group-size 4 --group-size 1 --seconds $(BENCH_SECONDS)
 
-lint: setup ## Check style and types
+lint: $(installed) ## Check style and types
 	.venv/bin/ruff check $(python_sources)
 	.venv/bin/ruff format --check $(python_sources)
 	.venv/bin/mypy
 	.venv/bin/clang-format --dry-run --Werror $(cc_sources)
 
-format: setup ## Rewrite the sources in the house style
+format: $(installed) ## Rewrite the sources in the house style
 	.venv/bin/ruff check --fix $(python_sources)
 	.venv/bin/ruff format $(python_sources)
 	.venv/bin/clang-format -i $(cc_sources)
 
-wheel: setup ## Build the wheel, delegate included, into dist/
+wheel: $(installed) ## Build the wheel, delegate included, into dist/
 	$(python) -m pip wheel --no-deps --wheel-dir dist .
 
 clean: ## Remove what was built, except .venv
