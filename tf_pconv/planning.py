@@ -274,17 +274,17 @@ def _refusal(found: _Found, skip: bool | None, default: str) -> str:
     if skip:
         return "skipped by a rule"
     if skip is None and not is_exact_class(found.layer):
-        return "a subclass may change its kernel before use; a rule with skip=False prunes it"
+        return "a subclass may change its kernel; skip=False prunes it"
     return default if skip is None else ""
 
 
 def _left_by_default(found: list[_Found]) -> dict[int, str]:
     """Returns the layers that are left dense unless a rule forces them, by id, and why."""
-    force = "; a rule with skip=False prunes it"
+    force = "; skip=False prunes it"
     convolutions = [each for each in found if each.is_convolution]
     reasons = {}
     if found and found[-1].is_convolution:
-        reasons[id(found[-1].layer)] = "the classifier" + force
+        reasons[id(found[-1].layer)] = "classifier" + force
     if convolutions:
-        reasons[id(convolutions[0].layer)] = "the first convolution" + force
+        reasons[id(convolutions[0].layer)] = "first convolution" + force
     return reasons

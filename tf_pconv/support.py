@@ -27,29 +27,29 @@ def is_exact_class(layer: Any) -> bool:
 def pruning_refusal(layer: Any) -> str | None:
     """Returns why a layer cannot be pruned, or None."""
     if not is_prunable_class(layer):
-        return f"{type(layer).__name__} is not pruned; Conv2D and 3x3 DepthwiseConv2D are"
+        return f"{type(layer).__name__} layers are not pruned"
     if layer.data_format != "channels_last":
-        return "data_format is channels_first; pruning and TensorFlow Lite need channels_last"
+        return "channels_first; pruning needs channels_last"
     if layer.dtype_policy.quantization_mode is not None:
-        return f"the layer is quantised already ({layer.dtype_policy.name})"
+        return "quantised already"
     if getattr(layer, "lora_enabled", False):
-        return "LoRA is enabled; rebuild the layer without it"
+        return "LoRA is enabled"
     is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     if is_depthwise and tuple(layer.kernel_size) != (SIDE, SIDE):
-        return f"depthwise kernels have patterns at 3x3 only; this one is {_size(layer)}"
+        return f"depthwise {_size(layer)}; patterns are 3x3"
     return None
 
 
 def acceleration_refusal(layer: keras.Layer) -> str | None:
     """Returns why the delegate does not take a pruned layer, or None."""
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return "depthwise: not accelerated by this version"
+        return "depthwise: not accelerated yet"
     if tuple(layer.kernel_size) != (SIDE, SIDE):
-        return f"{_size(layer)} kernels: not accelerated by this version"
+        return f"{_size(layer)} kernels: not accelerated yet"
     if layer.groups != 1:
-        return f"{layer.groups} convolution groups: not accelerated by this version"
+        return f"{layer.groups} convolution groups: not accelerated yet"
     if any(rate != 1 for rate in layer.dilation_rate):
-        return f"dilation {max(layer.dilation_rate)}: not accelerated by this version"
+        return f"dilation {max(layer.dilation_rate)}: not accelerated yet"
     if any(stride > MAXIMUM_STRIDE for stride in layer.strides):
         return f"stride {max(layer.strides)}: only 1 and 2 are accelerated"
     return None

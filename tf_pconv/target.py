@@ -53,7 +53,7 @@ class PruningTarget:
         if self.kernels is not None:
             parts.append(f"{self.kernels} of {self.shape[2]} kernels")
         groups = f", groups of {self.group_size}" if self.group_size > 1 else ""
-        return " + ".join(parts) + groups
+        return " + ".join(parts) + groups if parts else "all weights kept"
 
     def filter_order(self, kernel: Any) -> npt.NDArray[np.int32]:
         """Returns the order that brings filters of similar weights together; shape (out,)."""
@@ -100,10 +100,11 @@ def pruning_target(layer: keras.Layer, config: PatternConfig) -> PruningTarget:
     entries = height * width if library is None else ENTRIES
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         return PruningTarget(shape, library, None, 1, config.balance)
+    kernels = projection.kept_kernels(channels, (height, width), entries, config.compression)
     return PruningTarget(
         shape=shape,
         library=library,
-        kernels=projection.kept_kernels(channels, (height, width), entries, config.compression),
+        kernels=kernels if kernels < channels else None,
         group_size=config.group_size if layer.groups == 1 else 1,
         balance=config.balance,
     )

@@ -20,14 +20,22 @@ if TYPE_CHECKING:
     from tf_pconv.wrappers import PatternWrapper
 
 
+_JAX_STATE = (
+    "trainable_variables",
+    "non_trainable_variables",
+    "optimizer_variables",
+    "metrics_variables",
+)
+"""What Keras' JAX trainer hands to a train function, in order."""
+
+
 class MissingUpdateError(RuntimeError):
     """A pruned layer is trained without an update of its masks."""
 
     # Keras then raises the error as it is, without the list of the call's arguments.
     _keras_call_info_injected = True
 
-    def __init__(self, layer_name: str | None = None) -> None:
-        subject = "This pruned model" if layer_name is None else f"The pruned layer '{layer_name}'"
+    def __init__(self, subject: str) -> None:
         super().__init__(
             f"{subject} is trained without updates of its masks: pass "
             "callbacks=[tf_pconv.UpdatePatternStep()] to every fit(), or call "
@@ -54,8 +62,9 @@ class TrainingPermit:
 class GuardedTrainFunction:
     """A model's compiled train function that asks for a permit at each call."""
 
-    def __init__(self, function: Callable[..., Any], wrappers: Sequence[PatternWrapper]) -> None:
-        self._function = function
+    def __init__(self, model: keras.Model, wrappers: Sequence[PatternWrapper]) -> None:
+        self._model = weakref.ref(model)
+        self._function: Callable[..., Any] = model.train_function
         self._wrappers = wrappers
         self._permit: TrainingPermit | None = None
 
@@ -71,10 +80,19 @@ class GuardedTrainFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the train function, with the layers permitted to train."""
         if self._permit is None or not self.is_permitted:
-            raise MissingUpdateError
+            self._give_back_state(*args)
+            raise MissingUpdateError("This pruned model")
         permit, self._permit = self._permit, None
         with _permitted(self._wrappers, permit):
             return self._function(*args, **kwargs)
+
+    def _give_back_state(self, state: Any, *_: Any) -> None:
+        """On JAX, puts the weights back that Keras takes out of a model during an epoch."""
+        model = self._model()
+        if keras.backend.backend() == "jax" and model is not None:
+            model._jax_state = dict(zip(_JAX_STATE, state, strict=True))
+            model._jax_state_synced = False
+            model.jax_state_sync()
 
 
 def guard_train_function(
@@ -84,7 +102,7 @@ def guard_train_function(
     if not isinstance(model.train_function, GuardedTrainFunction):
         # Made anew: a fit() that was refused may have left a half-traced one.
         model.make_train_function(force=True)
-        model.train_function = GuardedTrainFunction(model.train_function, wrappers)
+        model.train_function = GuardedTrainFunction(model, wrappers)
     return model.train_function
 
 

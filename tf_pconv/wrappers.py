@@ -53,7 +53,8 @@ class PatternWrapper(keras.layers.Wrapper):
         refusal = pruning_refusal(layer)
         if refusal is not None:
             raise (ValueError if is_prunable_class(layer) else TypeError)(
-                f"PatternWrapper cannot prune '{getattr(layer, 'name', layer)}': {refusal}."
+                f"PatternWrapper cannot prune '{getattr(layer, 'name', layer)}': {refusal}. "
+                "It takes Conv2D and 3x3 DepthwiseConv2D, channels last."
             )
         if not isinstance(config, PatternConfig):
             raise TypeError(f"PatternWrapper takes a PatternConfig; received {config!r}.")
@@ -152,16 +153,39 @@ class PatternWrapper(keras.layers.Wrapper):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Applies the layer with its effective kernel."""
-        if training and (self.training_permit is None or not self.training_permit.is_valid()):
-            raise MissingUpdateError(self.name)
+        kernel = ops.convert_to_tensor(self.kernel)
+        if training:
+            self._require_permit()
+        elif training is None:
+            kernel = self._require_permit_of_gradient(kernel)
         kernel = self.config.method.effective_kernel(
-            ops.convert_to_tensor(self.kernel),
+            kernel,
             self.state,
             gradient=self.config.gradient,
             training=bool(training),
         )
         kwargs = {"training": training} if self._passes_training else {}
         return self._call_layer(kernel, inputs, **kwargs)
+
+    def _require_permit(self) -> None:
+        if self.training_permit is None or not self.training_permit.is_valid():
+            raise MissingUpdateError(f"The pruned layer '{self.name}'")
+
+    def _require_permit_of_gradient(self, kernel: Any) -> Any:
+        """Returns the kernel, whose gradient needs a permit.
+
+        A model whose `call` has no `training` argument does not tell its layers that they train.
+        """
+
+        @ops.custom_gradient
+        def identity(value: Any) -> tuple[Any, Any]:
+            def gradient(*arguments: Any, upstream: Any = None) -> Any:
+                self._require_permit()
+                return arguments[0] if upstream is None else upstream
+
+            return value, gradient
+
+        return identity(kernel)
 
     def _call_layer(self, kernel: Any, inputs: Any, **kwargs: Any) -> Any:
         """Calls the layer with another value of its kernel; all other state passes through."""
@@ -194,14 +218,27 @@ class PatternWrapper(keras.layers.Wrapper):
     def save_own_variables(self, store: Any) -> None:
         """Saves the state of pruning, with the settings that it belongs to."""
         super().save_own_variables(store)
+        for name, state in self._seed_states().items():
+            store[name] = state
         store[_SETTINGS] = np.frombuffer(json.dumps(self._settings()).encode(), np.uint8)
 
     def load_own_variables(self, store: Any) -> None:
         """Loads the state of pruning, if it was saved with the same settings."""
         if _SETTINGS in store:
             self._check_settings(json.loads(np.asarray(store[_SETTINGS]).tobytes()))
-        variables = {key: store[key] for key in store.keys() if key != _SETTINGS}  # noqa: SIM118
-        super().load_own_variables(variables)
+        seeds = self._seed_states()
+        extra = {_SETTINGS, *seeds}
+        super().load_own_variables({k: store[k] for k in store.keys() if k not in extra})  # noqa: SIM118
+        for name, state in seeds.items():
+            state.assign(store[name])
+
+    def _seed_states(self) -> dict[str, keras.Variable]:
+        """The states of the method's random generators, which Keras does not save by itself."""
+        return {
+            f"{name}_seed": value.state
+            for name, value in self.state.items()
+            if isinstance(value, keras.random.SeedGenerator)
+        }
 
     def _settings(self) -> dict[str, Any]:
         return {**self.target.settings(), "method": type(self.config.method).__name__}

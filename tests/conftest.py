@@ -1,0 +1,35 @@
+"""Every test starts from one seed, shown in the header and with each failure."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+
+SEED = int(os.environ.get("TF_PCONV_TEST_SEED", "20200207"))
+
+
+def pytest_report_header():
+    return f"TF_PCONV_TEST_SEED={SEED}, keras backend {keras.backend.backend()}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        report.sections.append(("seed", f"TF_PCONV_TEST_SEED={SEED}"))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(SEED)
+    yield
+    keras.utils.clear_session(free_memory=False)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(SEED)

@@ -1,0 +1,202 @@
+"""Plans: what will be pruned, what it keeps, what is accelerated, and why not."""
+
+import re
+
+import keras
+import pytest
+from keras import layers
+from small_models import sequential
+
+from tf_pconv import LayerRule, PatternConfig, plan, prune_patterns
+
+
+def model_of(*middle, channels=16, head=True):
+    """A stem, some layers, and a dense classifier."""
+    head_layers = [layers.GlobalAveragePooling2D(), layers.Dense(4, name="head")] if head else []
+    stem = layers.Conv2D(channels, 3, padding="same", name="stem")
+    return keras.Sequential([keras.Input((12, 12, 3)), stem, *middle, *head_layers])
+
+
+def test_table_says_everything():
+    config = PatternConfig(compression=4.0, group_size=2)
+    model = model_of(layers.Conv2D(16, 3, name="body"), layers.Conv2D(8, 1, name="pointwise"))
+    table = str(plan(model, config))
+    for word in ("stem", "body", "pointwise", "head", "scp8", "2 of 4 layers pruned"):
+        assert word in table
+
+
+def test_first_convolution_and_classifier_are_left_dense():
+    planned = plan(sequential(), PatternConfig())
+    assert [row.name for row in planned] == ["stem", "body1", "body2", "head"]
+    assert [row.name for row in planned.pruned] == ["body1", "body2"]
+    assert planned["stem"].reason.startswith("first convolution")
+    assert planned["head"].reason.startswith("Dense layers are not pruned")
+    assert planned["stem"].kept == planned["stem"].weights
+
+
+def test_convolutional_classifier_is_left_dense():
+    model = model_of(
+        layers.Conv2D(16, 3, name="body"), layers.Conv2D(4, 1, name="classifier"), head=False
+    )
+    planned = plan(model, PatternConfig())
+    assert planned["classifier"].reason.startswith("classifier")
+    assert planned["body"].pruned
+
+
+def test_convolution_before_normalisation_is_no_classifier():
+    model = model_of(
+        layers.Conv2D(16, 3, name="body"), layers.BatchNormalization(), layers.ReLU(), head=False
+    )
+    assert plan(model, PatternConfig())["body"].pruned
+
+
+def test_weights_kept_follow_the_formula():
+    model = model_of(layers.Conv2D(32, 3, name="body"), channels=256)
+    row = plan(model, PatternConfig(compression=8.0))["body"]
+    assert row.action == "scp8 + 72 of 256 kernels, groups of 4"
+    assert (row.weights, row.kept) == (9 * 256 * 32, 4 * 72 * 32)
+    assert plan(model, PatternConfig(compression=8.0)).compression == 8.0
+
+
+def test_compression_below_that_of_patterns_keeps_all_kernels():
+    row = plan(model_of(layers.Conv2D(16, 3, name="body")), PatternConfig(compression=1.0))["body"]
+    assert row.kept == 4 * 16 * 16
+
+
+@pytest.mark.parametrize(
+    ("layer", "pruned", "accelerated", "reason"),
+    [
+        (layers.Conv2D(8, 3, strides=2), True, True, ""),
+        (layers.Conv2D(8, 3, strides=3), True, False, "stride 3"),
+        (layers.Conv2D(8, 3, dilation_rate=2), True, False, "dilation 2"),
+        (layers.Conv2D(8, 3, groups=2), True, False, "2 convolution groups"),
+        (layers.Conv2D(8, 1), True, False, "1x1 kernels"),
+        (layers.Conv2D(8, (5, 3)), True, False, "5x3 kernels"),
+        (layers.DepthwiseConv2D(3), True, False, "depthwise"),
+        (layers.DepthwiseConv2D(5), False, False, "depthwise 5x5; patterns are 3x3"),
+        (layers.SeparableConv2D(8, 3), False, False, "SeparableConv2D layers are not pruned"),
+        (layers.Conv2DTranspose(8, 3), False, False, "Conv2DTranspose layers are not pruned"),
+    ],
+    ids=lambda value: value.__class__.__name__ if isinstance(value, keras.Layer) else str(value),
+)
+def test_reason_is_given_where_the_delegate_does_not_help(layer, pruned, accelerated, reason):
+    copy = layer.from_config({**layer.get_config(), "name": "middle"})
+    row = plan(model_of(layers.Conv2D(16, 3, name="body"), copy), PatternConfig())["middle"]
+    assert (row.pruned, row.accelerated) == (pruned, accelerated)
+    assert reason in row.reason
+    assert bool(row.reason) == bool(reason)
+
+
+def test_kernels_other_than_3x3_lose_connectivity_only():
+    model = model_of(layers.Conv2D(8, 1, name="pointwise"), layers.Conv2D(8, 5, name="wide"))
+    planned = plan(model, PatternConfig(compression=4.0, group_size=1))
+    assert planned["pointwise"].action == "4 of 16 kernels"
+    assert (planned["pointwise"].kept, planned["wide"].kept) == (4 * 8, 25 * 2 * 8)
+
+
+def test_depthwise_kernels_get_patterns_only():
+    planned = plan(model_of(layers.DepthwiseConv2D(3, name="depthwise")), PatternConfig())
+    assert planned["depthwise"].action == "scp8"
+    assert planned["depthwise"].kept == 4 * 16
+
+
+def test_channels_first_is_refused_with_a_reason():
+    inputs = keras.Input((12, 12, 3))
+    x = layers.Conv2D(8, 3, name="stem")(inputs)
+    first = layers.Conv2D(8, 3, data_format="channels_first", name="first")(x)
+    body = layers.Conv2D(8, 3, name="body")(x)
+    model = keras.Model(inputs, [first, layers.BatchNormalization()(body)])
+    assert "channels_first" in plan(model, PatternConfig())["first"].reason
+
+
+def test_subclass_of_a_convolution_is_pruned_only_when_forced():
+    class Standardised(layers.Conv2D):
+        pass
+
+    model = model_of(layers.Conv2D(8, 3, name="body"), Standardised(8, 3, name="own"))
+    assert "a subclass may change its kernel" in plan(model, PatternConfig())["own"].reason
+    config = PatternConfig(rules=[LayerRule("own", skip=False)])
+    assert plan(model, config)["own"].pruned
+
+
+def test_rules_change_layers():
+    config = PatternConfig(
+        rules=[
+            LayerRule("stem", skip=False),
+            LayerRule("body1", library="pconv4", compression=2.25, group_size=8),
+            LayerRule(re.compile("2$"), skip=True),
+        ]
+    )
+    planned = plan(sequential(), config)
+    assert planned["stem"].pruned
+    assert planned["body1"].action == "pconv4, groups of 8"
+    assert planned["body2"].reason == "skipped by a rule"
+
+
+def test_rule_that_matches_nothing_is_an_error():
+    config = PatternConfig(rules=[LayerRule("boody", skip=True)])
+    with pytest.raises(ValueError, match=r"'boody'.* matches no layer; .*body1"):
+        plan(sequential(), config)
+
+
+def test_nested_models_are_entered_and_shared_layers_counted_once():
+    inner = keras.Sequential(
+        [keras.Input((12, 12, 8)), layers.Conv2D(8, 3, padding="same", name="conv")], name="inner"
+    )
+    shared = layers.Conv2D(8, 3, padding="same", name="shared")
+    inputs = keras.Input((12, 12, 3))
+    x = layers.Conv2D(8, 3, padding="same", name="stem")(inputs)
+    x = inner(inner(shared(shared(x))))
+    model = keras.Model(inputs, layers.Dense(4, name="head")(x))
+    names = [row.name for row in plan(model, PatternConfig())]
+    assert sorted(names) == ["head", "inner/conv", "shared", "stem"]
+    by_path = PatternConfig(rules=[LayerRule("inner/conv", compression=2.25)])
+    assert plan(model, by_path)["inner/conv"].kept == 4 * 8 * 8
+
+
+def test_parts_of_composite_layers_are_named_but_left_dense():
+    inputs = keras.Input((2, 12, 12, 3))
+    x = layers.TimeDistributed(layers.Conv2D(8, 3, name="hidden"), name="frames")(inputs)
+    x = layers.TimeDistributed(layers.Conv2D(8, 3, name="hidden2"), name="frames2")(x)
+    outputs = layers.Conv2D(8, 3, name="body")(layers.Reshape((16, 8, 8))(x))
+    outputs = layers.BatchNormalization()(outputs)
+    planned = plan(keras.Model(inputs, outputs), PatternConfig())
+    assert "inside TimeDistributed 'frames2'" in planned["frames2/hidden2"].reason
+    assert planned["body"].pruned
+
+
+def test_planning_leaves_the_model_alone():
+    model = sequential()
+    before = model.get_config()
+    plan(model, PatternConfig())
+    assert model.get_config() == before
+
+
+def test_plan_of_a_subclassed_model_shows_its_layers():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.stem = layers.Conv2D(8, 3, name="stem")
+            self.body = layers.Conv2D(8, 3, name="body")
+            self.head = layers.Dense(4, name="head")
+
+        def call(self, x):
+            return self.head(self.body(self.stem(x)))
+
+    model = Net()
+    model(keras.ops.zeros((1, 12, 12, 3)))
+    assert [row.name for row in plan(model, PatternConfig()).pruned] == ["body"]
+
+
+def test_unknown_name_is_an_error():
+    with pytest.raises(KeyError, match=r"No layer 'nobody'.*body1"):
+        plan(sequential(), PatternConfig())["nobody"]
+
+
+def test_every_reason_is_listed_when_nothing_can_be_pruned():
+    model = model_of()
+    for function in (plan, prune_patterns):
+        with pytest.raises(
+            ValueError, match=r"Nothing to prune.*'stem'.*first conv.*'head'.*Dense"
+        ):
+            function(model, PatternConfig())
