@@ -2,8 +2,8 @@
 
 A kernel keeps a tile of outputs of the filters of a unit in accumulators and
 walks over their taps: each is one multiply-add for every vector of the tile.
-No code depends on a pattern. `delegate/core/float_kernel.h` explains the tile,
-`delegate/core/float_stream.h` describes the stream of weights.
+No code depends on a pattern. `delegate/core/float_kernel.h` explains tiles and
+the two kinds of kernels, `delegate/core/float_stream.h` the stream of weights.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from kernel_list import FloatKernel
 from targets import Target
 
-# Words of a unit before its taps: pairs and single taps of each column.
-_UNIT_WORDS = 6
+# Words of a unit before its taps: how many there are, or how many pairs and
+# singles in each column.
+_FLAT_WORDS = 1
+_COLUMN_WORDS = 6
 
 
 def emit_kernels(target: Target, kernels: Sequence[FloatKernel]) -> str:
@@ -240,13 +242,11 @@ class _Multiply:
         yield f"  stream += {words};"
         yield "}"
 
-    def unit(self) -> Iterator[str]:
+    def columns(self) -> Iterator[str]:
+        """Taps column by column; between them the sums move up by a lane."""
         t = self.target
-        names = [f"sum{f}_{v}" for f in self.filters for v in self.vectors]
-        for name in names:
-            yield f"{t.float_vector} {name} = {t('zero_float')};"
         yield "const uint32_t* counts = stream;"
-        yield f"stream += {_UNIT_WORDS};"
+        yield f"stream += {_COLUMN_WORDS};"
         yield "for (int column = 0; column < kTapColumns; ++column) {"
         yield "  if (column != 0) {"
         for f in self.filters:
@@ -254,13 +254,26 @@ class _Multiply:
                 below = f"sum{f}_{v - 1}" if v else t("zero_float")
                 yield f"    sum{f}_{v} = {t('move_up', f'sum{f}_{v}', below)};"
         yield "  }"
-        if self.kernel.pitch_vectors:
+        if self.kernel.group_size == 1:
             for line in self.loop("counts[2 * column]", 3, self.pair()):
                 yield "  " + line
         words = 1 + self.kernel.group_size
         for line in self.loop("counts[2 * column + 1]", words, self.tap()):
             yield "  " + line
         yield "}"
+
+    def flat(self) -> Iterator[str]:
+        """Taps one after the other."""
+        yield "const uint32_t taps = stream[0];"
+        yield f"stream += {_FLAT_WORDS};"
+        yield from self.loop("taps", 1 + self.kernel.group_size, self.tap())
+
+    def unit(self) -> Iterator[str]:
+        t = self.target
+        names = [f"sum{f}_{v}" for f in self.filters for v in self.vectors]
+        for name in names:
+            yield f"{t.float_vector} {name} = {t('zero_float')};"
+        yield from self.columns() if self.kernel.pitch_vectors else self.flat()
         yield "if (!args->first) {"
         for i, name in enumerate(names):
             old = t("load_float", f"sums + {i * t.floats}")

@@ -70,8 +70,8 @@ class FloatKernel:
     Attributes:
         group_size: Filters that share the loads of inputs.
         vectors: Vectors of a tile.
-        pitch_vectors: Vectors between vertical neighbours in a tile, where the
-            kernel takes taps below each other as pairs; 0 = any pitch will do.
+        pitch_vectors: Vectors between vertical neighbours in a tile, for kernels
+            that read aligned; 0 for those that read anywhere.
         target: Instruction set.
     """
 
@@ -103,12 +103,11 @@ def _float(target: str, *shapes: tuple[int, int, int]) -> tuple[FloatKernel, ...
     )
 
 
-# (group size, vectors, pitch in vectors). Filters that share no loads are held
-# back by them, so the kernels of group size 1 rely on pairs. Tiles of several
-# sizes leave less of their last rows unused.
+# (group size, vectors, pitch in vectors). Tiles of several sizes leave less of
+# the last tile of an image unused.
 FLOAT_KERNELS = (
     *_float("avx2", (1, 14, 2), (1, 12, 2), (1, 8, 2), (2, 6, 0), (2, 4, 0), (4, 3, 0), (4, 2, 0)),
     *_float("avx512", (1, 16, 1), (1, 14, 1), (1, 12, 1), (1, 8, 1)),
-    *_float("avx512", (2, 14, 0), (2, 12, 0), (2, 8, 0)),
+    *_float("avx512", (2, 14, 1), (2, 12, 1), (2, 8, 1)),
     *_float("avx512", (4, 6, 0), (4, 5, 0), (4, 4, 0), (8, 3, 0), (8, 2, 0)),
 )

@@ -17,8 +17,6 @@ namespace tf_pconv {
 namespace {
 
 constexpr size_t kLineFloats = 16;
-// Lanes of the largest tile.
-constexpr int kMaxTilePixels = 256;
 
 size_t WholeLines(size_t floats) {
   return (floats + kLineFloats - 1) / kLineFloats * kLineFloats;
@@ -43,7 +41,9 @@ class FloatConv : public PatternConv {
   Status Resize(const ActivationShape& input) override {
     const Status status = ComputeGeometry(shape_, input, &geometry_);
     if (!status.ok()) return status;
-    tiling_ = ChooseFloatTiling(geometry_, kernels_);
+    const double kept_channels =
+        double(weights_.kernels.size()) / weights_.groups();
+    tiling_ = ChooseFloatTiling(geometry_, kept_channels, kernels_);
     stream_ = PackFloatStream(weights_, tiling_);
     for (uint32_t& row : stream_.rows) row *= tiling_.kernel->pixels;
     stream_.rows.resize(bias_.size());
@@ -100,25 +100,27 @@ class FloatConv : public PatternConv {
     float* discarded = sums + WholeLines(SumsFloats());
 
     const int64_t strips = int64_t{geometry_.output.batch} * tiling_.strips;
-    const int64_t tiles = strips * tiling_.row_tiles;
+    const int64_t tiles = strips * tiling_.tiles;
     const int64_t end = tiles * (share + 1) / shares;
     FloatBand band;
     for (int64_t tile = tiles * share / shares; tile < end;
          tile += band.tiles) {
-      const int64_t strip = tile / tiling_.row_tiles;
+      const int64_t strip = tile / tiling_.tiles;
       band.image = static_cast<int>(strip / tiling_.strips);
       band.strip = static_cast<int>(strip % tiling_.strips);
-      band.first_tile = static_cast<int>(tile % tiling_.row_tiles);
-      band.tiles = static_cast<int>(
-          std::min<int64_t>({tiling_.band_tiles,
-                             tiling_.row_tiles - band.first_tile, end - tile}));
+      band.first_tile = static_cast<int>(tile % tiling_.tiles);
+      band.tiles = static_cast<int>(std::min<int64_t>(
+          {tiling_.band_tiles, tiling_.tiles - band.first_tile, end - tile}));
       PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
                       planes);
+      const FloatBandStart start(tiling_, band);
+      int row = start.row, lane = start.lane;
       for (int i = 0; i < band.tiles; ++i) {
-        const size_t first_row = size_t(i) * tiling_.rows;
-        Multiply(planes + first_row * tiling_.pitch, sums);
-        Store(band, (band.first_tile + i) * tiling_.rows, sums, discarded,
-              call.output);
+        Multiply(planes + start.lane + i * tiling_.kernel->pixels, sums);
+        Store(band, row, lane, sums, discarded, call.output);
+        lane += tiling_.kernel->pixels;
+        row += lane / tiling_.pitch;
+        lane %= tiling_.pitch;
       }
     }
   }
@@ -136,30 +138,29 @@ class FloatConv : public PatternConv {
     }
   }
 
-  // Writes the outputs of a tile whose first row is `first_row`.
-  void Store(const FloatBand& band, int first_row, const float* sums,
+  // Writes the outputs of a tile that begins at a lane of a row.
+  void Store(const FloatBand& band, int row, int lane, const float* sums,
              float* discarded, float* output) const {
     const ActivationShape& shape = geometry_.output;
-    const int lanes = tiling_.kernel->lanes;
+    const FloatKernel& kernel = *tiling_.kernel;
     const int first_column = band.strip * tiling_.columns;
     const int columns = std::min(tiling_.columns, shape.width - first_column);
-    const int rows = std::min(tiling_.rows, shape.height - first_row);
-    float* image = output + ptrdiff_t{band.image} * shape.height * shape.width *
-                                shape.channels;
-    // Lanes past the outputs of a row hold no outputs.
-    float* pixels[kMaxTilePixels];
-    std::fill_n(pixels, tiling_.kernel->pixels, nullptr);
-    for (int y = 0; y < rows; ++y) {
-      float* row =
-          image + (ptrdiff_t{first_row + y} * shape.width + first_column) *
-                      shape.channels;
-      for (int x = 0; x < columns; ++x) {
-        pixels[y * tiling_.pitch + tiling_.first_lane + x] =
-            row + ptrdiff_t{x} * shape.channels;
+    for (int begin = 0; begin < kernel.pixels; begin += kernel.lanes) {
+      float* pixels[kMaxFloatLanes];
+      for (int i = 0; i < kernel.lanes; ++i) {
+        const int x = lane - tiling_.first_lane;
+        const ptrdiff_t pixel =
+            (ptrdiff_t{band.image} * shape.height + row) * shape.width +
+            first_column + x;
+        pixels[i] = row < shape.height && x >= 0 && x < columns
+                        ? output + pixel * shape.channels
+                        : nullptr;
+        if (++lane == tiling_.pitch) {
+          lane = 0;
+          ++row;
+        }
       }
-    }
-    for (int lane = 0; lane < tiling_.kernel->pixels; lane += lanes) {
-      StoreVector(sums + lane, pixels + lane, discarded);
+      StoreVector(sums + begin, pixels, discarded);
     }
   }
 

@@ -11,18 +11,26 @@
 namespace tf_pconv {
 
 // A kernel computes a tile of outputs that lie behind each other in its
-// accumulators, one a lane. Its inputs lie in planes (float_layout.h), so that
-// one kept weight, a tap, is a multiply-add with consecutive floats. The taps
-// are sorted by column of the 3x3 kernel: between columns the accumulators move
-// up by one lane, so that all taps read at the same alignment. The first column
-// therefore counts two lanes further up than it was read, the second column one
-// lane, and the lowest lanes of the tile hold no outputs.
+// accumulators, one a lane. Its inputs lie in planes (float_tiling.h), so that
+// a kept weight, a tap, is a multiply-add with consecutive floats: those of the
+// tile, moved by the tap's offset. There are two kinds:
+//
+// * Where enough filters share a load, it need not be aligned. A tile is any
+// run
+//   of lanes, and taps read at any offset.
+// * Others are held back by their loads. Taps are therefore sorted by column of
+//   the 3x3 kernel, and between the columns the accumulators move up by one
+//   lane, so that all taps read aligned: the first column counts two lanes
+//   further up than it was read, the second one lane. Where a filter is alone,
+//   taps that lie below each other come as pairs, which share the loads of all
+//   rows but one; for this, rows have a fixed pitch.
 inline constexpr int kTapColumns = 3;
 
 // One call multiplies a tile of inputs with the weights of a block of input
 // channels.
 struct FloatMultiplyArgs {
-  // The block's first plane at the tile's first input, aligned to 64 bytes.
+  // The block's first plane at the tile's first lane; aligned to 64 bytes for
+  // kernels with a pitch.
   const float* planes;
   // The weights; see float_stream.h.
   const uint32_t* stream;
@@ -51,8 +59,8 @@ struct FloatKernel {
   int group_size;     // filters that share the loads of an input channel
   int pixels;         // lanes of a tile
   int lanes;          // lanes of a vector
-  // Lanes between vertical neighbours where the kernel relies on it: it then
-  // takes pairs of taps that lie below each other. 0 where any pitch will do.
+  // Lanes between vertical neighbours for a kernel of the second kind; 0 for
+  // the first kind.
   int pitch;
 
   void (*multiply)(const FloatMultiplyArgs* args);

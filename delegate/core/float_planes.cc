@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 namespace tf_pconv {
 namespace {
@@ -24,6 +25,13 @@ void PackPixels(const FloatKernel& kernel, const float* const* pixels,
 
 }  // namespace
 
+FloatBandStart::FloatBandStart(const FloatTiling& tiling,
+                               const FloatBand& band) {
+  const int64_t lanes = int64_t{band.first_tile} * tiling.kernel->pixels;
+  row = static_cast<int>(lanes / tiling.pitch);
+  lane = static_cast<int>(lanes % tiling.pitch);
+}
+
 size_t FloatPlanesSize(const Geometry& geometry, const FloatTiling& tiling) {
   const int lanes = tiling.kernel->lanes;
   const size_t vectors = (geometry.input.channels + lanes - 1) / lanes;
@@ -35,14 +43,18 @@ void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
                      const float* zeros, float* planes) {
   const ActivationShape& shape = geometry.input;
   const FloatKernel& kernel = *tiling.kernel;
-  const int first_row = tiling.vertical.first + band.first_tile * tiling.rows;
+  const FloatBandStart start(tiling, band);
+  const int first_row = tiling.vertical.first + start.row;
   const int first_column = tiling.first_column + band.strip * tiling.columns;
-  const int plane_rows = band.tiles * tiling.rows + tiling.vertical.reach;
+  const int lanes = start.lane + band.tiles * kernel.pixels;
+  const int rows = std::min((lanes + tiling.pitch - 1) / tiling.pitch,
+                            geometry.output.height - start.row) +
+                   tiling.vertical.reach;
   for (int phase = 0; phase < tiling.phases(); ++phase) {
     const int row_phase = phase / tiling.horizontal.phases;
     const int column_phase = phase % tiling.horizontal.phases;
     // A row's last vector may reach into the next row, which is packed later.
-    for (int i = 0; i < plane_rows; ++i) {
+    for (int i = 0; i < rows; ++i) {
       const int row = (first_row + i) * geometry.stride_height + row_phase;
       const bool inside = row >= 0 && row < shape.height;
       const float* input_row =
@@ -50,7 +62,7 @@ void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
                       shape.width * shape.channels;
       float* plane_row =
           planes + phase * tiling.plane_floats + size_t(i) * tiling.pitch;
-      for (int lane = 0; lane < tiling.pitch; lane += kernel.lanes) {
+      for (int lane = 0; lane < tiling.row_lanes; lane += kernel.lanes) {
         const float* pixels[kMaxFloatLanes];
         for (int l = 0; l < kernel.lanes; ++l) {
           const int column =

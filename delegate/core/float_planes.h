@@ -19,10 +19,19 @@ struct FloatBand {
   int tiles;
 };
 
+// Where a band begins: its first row, and a lane of that row.
+struct FloatBandStart {
+  FloatBandStart(const FloatTiling& tiling, const FloatBand& band);
+
+  int row;
+  int lane;
+};
+
 // Floats that PackFloatPlanes writes: channels are filled up to whole vectors.
 size_t FloatPlanesSize(const Geometry& geometry, const FloatTiling& tiling);
 
-// Packs the NHWC inputs that a band reads into planes. `zeros` stands for
+// Packs the NHWC inputs that a band reads into planes, whose first row is that
+// in which the band begins. `zeros` stands for
 // pixels outside the image and has as many floats as there are channels.
 void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
                      const FloatBand& band, const float* input,

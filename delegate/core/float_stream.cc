@@ -9,8 +9,6 @@
 namespace tf_pconv {
 namespace {
 
-constexpr int kUnitWords = 2 * kTapColumns;
-
 uint32_t Word(float value) {
   uint32_t word;
   std::memcpy(&word, &value, sizeof(word));
@@ -78,6 +76,10 @@ class StreamPacker {
     return weights_.group_begin[group + 1] - weights_.group_begin[group];
   }
 
+  bool TakesPairs() const {
+    return tiling_.kernel->pitch != 0 && tiling_.kernel->group_size == 1;
+  }
+
   // Finds the places of a pattern's taps; those that can form pairs become
   // neighbours.
   void AddPattern(uint16_t pattern) {
@@ -92,10 +94,12 @@ class StreamPacker {
           vertical.phase[row] * horizontal.phases + horizontal.phase[column];
       const size_t offset =
           plane * tiling_.plane_floats + vertical.shift[row] * tiling_.pitch;
-      // Taps of the last column read at their output's lane.
+      const int shift = horizontal.shift[column];
+      // The accumulators move up as far as taps of the last column read.
+      const bool moves = tiling_.kernel->pitch != 0;
       kernel.taps[entry] = {
-          {kTapColumns - 1 - horizontal.reach + horizontal.shift[column],
-           static_cast<uint32_t>(offset)},
+          {moves ? kTapColumns - 1 - horizontal.reach + shift : 0,
+           static_cast<uint32_t>(offset + (moves ? 0 : shift))},
           entry};
       ++entry;
     }
@@ -125,8 +129,10 @@ class StreamPacker {
 
   void PackUnit(int first_channel, int group, int first_filter) {
     std::vector<uint32_t>& words = stream_.words;
-    const size_t counts = words.size();
-    words.resize(counts + kUnitWords);
+    const bool sorted = tiling_.kernel->pitch != 0;
+    const int columns = sorted ? kTapColumns : 1;
+    size_t count = words.size();
+    words.resize(count + columns * (sorted ? 2 : 1));
     const auto channel_of = [this](uint32_t k, int channel) {
       return weights_.kernels[k].channel < channel;
     };
@@ -137,14 +143,15 @@ class StreamPacker {
         std::lower_bound(group_begin, group_end, first_channel, channel_of);
     const auto end = std::lower_bound(
         begin, group_end, first_channel + tiling_.block_channels, channel_of);
-    for (int column = 0; column < kTapColumns; ++column) {
+    for (int column = 0; column < columns; ++column) {
       singles_.clear();
+      uint32_t pairs = 0;
       for (auto k = begin; k != end; ++k) {
-        words[counts + 2 * column] +=
-            PackKernel(*k, column, first_channel, group, first_filter);
+        pairs += PackKernel(*k, column, first_channel, group, first_filter);
       }
-      words[counts + 2 * column + 1] = static_cast<uint32_t>(
-          singles_.size() / (1 + tiling_.kernel->group_size));
+      if (sorted) words[count++] = pairs;
+      words[count++] = static_cast<uint32_t>(singles_.size() /
+                                             (1 + tiling_.kernel->group_size));
       words.insert(words.end(), singles_.begin(), singles_.end());
     }
   }
@@ -165,7 +172,7 @@ class StreamPacker {
       if (taps[t].place.column != column) continue;
       const uint32_t offset =
           static_cast<uint32_t>(base + taps[t].place.offset);
-      if (tiling_.kernel->pitch != 0 && t + 1 < kPatternEntries &&
+      if (TakesPairs() && t + 1 < kPatternEntries &&
           taps[t + 1].place.column == column &&
           taps[t + 1].place.offset ==
               taps[t].place.offset + static_cast<uint32_t>(tiling_.pitch)) {

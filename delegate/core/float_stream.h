@@ -14,13 +14,20 @@ namespace tf_pconv {
 // by block, and in it unit by unit. A unit is kernel.group_size filters of one
 // filter group (the last of a group filled with zeros). Words of a unit:
 //
+//   1               how many taps
+//   taps * (1 + filters)     offset, the weight of each filter
+//
+// and for kernels with a pitch:
+//
 //   6               for each column of taps: how many pairs, how many singles
 //   for each column:
 //     pairs * 3     offset of the upper tap, its weight, that of the one below
 //     singles * (1 + filters)   offset, the weight of each filter
 //
-// Offsets are floats from the block's first plane; weights are float32. Pairs
-// are formed only for kernels that rely on a pitch.
+// Only units of one filter have pairs.
+//
+// Offsets are floats from the tile's first lane in the block's first plane;
+// weights are float32.
 struct FloatStream {
   struct Block {
     int first_channel;

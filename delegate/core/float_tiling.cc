@@ -9,10 +9,10 @@ namespace {
 
 // Inputs of a block of channels. Kernels of small groups load so often that
 // these must stay in the first cache.
-constexpr size_t kNearBytes = 32 * 1024;
+constexpr size_t kNearBytes = 24 * 1024;
 constexpr size_t kFarBytes = 256 * 1024;
 constexpr int kNearGroupSize = 2;
-// Inputs of a band, with the sums the better part of a second cache.
+// Inputs of a band; with the sums they fill the better part of a second cache.
 constexpr size_t kBandBytes = 384 * 1024;
 
 constexpr int kLineFloats = 16;
@@ -39,95 +39,113 @@ TapAxis MakeTapAxis(int stride, int pad_before) {
   return axis;
 }
 
-// Cuts the output into `strips` and tiles. False where not one row of a strip
-// fits into a tile.
-bool CutOutput(const Geometry& geometry, int strips, FloatTiling* tiling) {
+// Cuts the output into `strips`. False where the kernel's pitch is too short.
+bool CutStrips(const Geometry& geometry, int strips, FloatTiling* tiling) {
   const FloatKernel& kernel = *tiling->kernel;
+  const int reach = tiling->horizontal.reach;
   tiling->columns = DivideUp(geometry.output.width, strips);
   tiling->strips = DivideUp(geometry.output.width, tiling->columns);
   tiling->first_column = tiling->horizontal.first;
-  tiling->first_lane = tiling->horizontal.reach;
-  // The padding left of a row needs no lane where the row above ends in zeros.
-  if (tiling->strips == 1 && geometry.stride_width == 1 &&
-      geometry.pad_left == 1 &&
-      (kernel.pitch == 0 || kernel.pitch > geometry.input.width)) {
-    ++tiling->first_column;
-    --tiling->first_lane;
-  }
-  const int used = tiling->first_lane + tiling->columns;
-  const int most = kernel.pitch != 0 ? kernel.pitch : kernel.pixels;
-  if (used > most) return false;
-  if (kernel.pitch != 0) {
-    tiling->pitch = kernel.pitch;
-    tiling->rows = kernel.pixels / kernel.pitch;
+  // Padding at the end of a row can stand for that before the next one.
+  const bool shared = tiling->strips == 1 && geometry.stride_width == 1 &&
+                      geometry.pad_left == 1;
+  if (kernel.pitch == 0) {
+    tiling->first_lane = 0;
+    tiling->row_lanes = tiling->columns + reach;
+    tiling->pitch = tiling->row_lanes - (shared ? 1 : 0);
   } else {
-    tiling->rows = (kernel.pixels - used) / used + 1;
-    // Whole vectors where they cost no row.
-    const int whole = DivideUp(used, kernel.lanes) * kernel.lanes;
-    const bool fits = (tiling->rows - 1) * whole + used <= kernel.pixels;
-    tiling->pitch = fits ? whole : used;
+    // The accumulators move up by `reach` lanes.
+    tiling->first_lane = reach;
+    tiling->row_lanes = tiling->pitch = kernel.pitch;
+    if (shared) {
+      ++tiling->first_column;
+      --tiling->first_lane;
+    }
+    if (tiling->first_lane + tiling->columns > tiling->pitch) return false;
   }
-  tiling->rows = std::min(tiling->rows, geometry.output.height);
-  tiling->row_tiles = DivideUp(geometry.output.height, tiling->rows);
+  const int64_t lanes = int64_t{geometry.output.height - 1} * tiling->pitch +
+                        tiling->first_lane + tiling->columns;
+  tiling->tiles = static_cast<int>((lanes + kernel.pixels - 1) / kernel.pixels);
   return true;
 }
 
-// The work of a tiling, in multiply-adds of a tap.
-int64_t Cost(const FloatTiling& tiling) {
+// Floats of a tile's inputs in one channel.
+size_t TileInputs(const FloatTiling& tiling) {
+  const int reach = tiling.vertical.reach;
+  const int pixels = tiling.kernel->pixels;
+  return size_t(tiling.phases()) *
+         std::min(pixels + reach * tiling.pitch, (1 + reach) * pixels);
+}
+
+int BlockChannels(const FloatTiling& tiling, int channels) {
+  const size_t bytes =
+      tiling.kernel->group_size <= kNearGroupSize ? kNearBytes : kFarBytes;
+  return EqualPart(channels, bytes / (sizeof(float) * TileInputs(tiling)));
+}
+
+// The work of a tiling for one filter group, in vector operations.
+double Cost(const FloatTiling& tiling, int channels, double kept_channels) {
   const FloatKernel& kernel = *tiling.kernel;
-  // Loads of weights and loop control take some time, and multiply-adds of one
-  // accumulator have to wait for each other.
-  constexpr int kTapOverhead = 2;
+  // Multiply-adds of an accumulator wait for each other.
   constexpr int kFewestAccumulators = 8;
+  // Loads of weights and loop control of a tap.
+  constexpr int kTapOverhead = 2;
+  // A block of channels loads, adds and stores the sums.
+  constexpr int kBlockOverhead = 3;
   const int accumulators = kernel.group_size * kernel.pixels / kernel.lanes;
-  return int64_t{tiling.strips} * tiling.row_tiles *
-         (std::max(accumulators, kFewestAccumulators) + kTapOverhead);
+  const int blocks = DivideUp(channels, BlockChannels(tiling, channels));
+  const double tile =
+      kept_channels * kPatternEntries *
+          (std::max(accumulators, kFewestAccumulators) + kTapOverhead) +
+      double(blocks) * kBlockOverhead * accumulators;
+  return tile * tiling.strips * tiling.tiles;
 }
 
 void SizePlanes(int channels, FloatTiling* tiling) {
   const FloatKernel& kernel = *tiling->kernel;
   const int reach = tiling->vertical.reach;
-  const size_t row_bytes = sizeof(float) * tiling->phases() * tiling->pitch;
-  tiling->band_tiles = EqualPart(
-      tiling->row_tiles, kBandBytes / (row_bytes * tiling->rows * channels));
-  tiling->plane_rows = tiling->band_tiles * tiling->rows + reach;
-  // The last tile reads all its lanes, used or not; rows are packed in whole
-  // vectors.
-  const int read =
-      (tiling->plane_rows - tiling->rows) * tiling->pitch + kernel.pixels;
-  const int written = (tiling->plane_rows - 1) * tiling->pitch +
-                      DivideUp(tiling->pitch, kernel.lanes) * kernel.lanes;
+  const size_t tile_bytes =
+      sizeof(float) * tiling->phases() * kernel.pixels * channels;
+  tiling->band_tiles = EqualPart(tiling->tiles, kBandBytes / tile_bytes);
+  // A band begins anywhere in its first row. Its last tile reads all lanes,
+  // used or not; rows are packed in whole vectors.
+  const int lanes = tiling->pitch - 1 + tiling->band_tiles * kernel.pixels;
+  const int read = lanes + reach * tiling->pitch + tiling->horizontal.reach;
+  const int rows = DivideUp(lanes, tiling->pitch) + reach;
+  const int written = (rows - 1) * tiling->pitch +
+                      DivideUp(tiling->row_lanes, kernel.lanes) * kernel.lanes;
   // An odd number of lines spreads the planes over all sets of a cache.
   tiling->plane_floats =
       kLineFloats * (DivideUp(std::max(read, written), kLineFloats) | 1);
-  tiling->block_channels = EqualPart(
-      channels, (kernel.group_size <= kNearGroupSize ? kNearBytes : kFarBytes) /
-                    (row_bytes * (tiling->rows + reach)));
+  tiling->block_channels = BlockChannels(*tiling, channels);
 }
 
 }  // namespace
 
-FloatTiling ChooseFloatTiling(const Geometry& geometry,
+FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
                               const std::vector<const FloatKernel*>& kernels) {
+  const int width = geometry.output.width;
+  const int channels = geometry.input.channels;
   FloatTiling best;
+  double best_cost = 0;
   for (const FloatKernel* kernel : kernels) {
     FloatTiling tiling;
     tiling.kernel = kernel;
     tiling.vertical = MakeTapAxis(geometry.stride_height, geometry.pad_top);
     tiling.horizontal = MakeTapAxis(geometry.stride_width, geometry.pad_left);
-    const int width = geometry.output.width;
-    // Narrower strips than a vector are not worth a look, unless nothing else
-    // fits.
+    // Strips narrower than a vector are not worth a look, unless no others fit.
     for (int strips = 1; strips <= width; ++strips) {
       const bool narrow = DivideUp(width, strips) < kernel->lanes / 2;
       if (narrow && best.kernel == kernel) break;
-      if (CutOutput(geometry, strips, &tiling) &&
-          (best.kernel == nullptr || Cost(tiling) < Cost(best))) {
+      if (!CutStrips(geometry, strips, &tiling)) continue;
+      const double cost = Cost(tiling, channels, kept_channels);
+      if (best.kernel == nullptr || cost < best_cost) {
         best = tiling;
+        best_cost = cost;
       }
     }
   }
-  SizePlanes(geometry.input.channels, &best);
+  SizePlanes(channels, &best);
   return best;
 }
 

@@ -20,26 +20,28 @@ struct TapAxis {
   int shift[kKernelSide];  // of each tap, 0 to reach
 };
 
-// How a convolution is cut into tiles. The output is cut into strips of
-// columns, and these into tiles of rows. The inputs of a strip lie in planes:
-// for each channel, for each phase, row behind row, `pitch` lanes each.
+// How a convolution is cut into tiles.
+//
+// The image is cut into strips of columns. The inputs of a strip lie in planes:
+// for each channel, for each phase, row behind row, `pitch` lanes each. Its
+// outputs lie in the same lanes: output (y, x) in lane y * pitch + first_lane +
+// x. A tile is the next kernel->pixels lanes of a strip, whatever rows they
+// belong to.
 struct FloatTiling {
   const FloatKernel* kernel = nullptr;
   TapAxis vertical;
   TapAxis horizontal;
 
-  int columns = 0;  // outputs of a row of a strip
   int strips = 0;
-  int rows = 0;       // of a tile
-  int row_tiles = 0;  // tiles of a strip
+  int columns = 0;  // outputs of a row of a strip
   int pitch = 0;
-  int first_lane = 0;    // of the outputs of a row
+  int first_lane = 0;
+  int row_lanes = 0;     // that are packed; rows may share a lane of padding
   int first_column = 0;  // position in its phase of lane 0 of the first strip
+  int tiles = 0;         // of a strip
 
-  // Tiles below each other that are packed together, so that fewer rows are
-  // packed twice.
+  // Tiles that are packed together: fewer rows are packed twice.
   int band_tiles = 0;
-  int plane_rows = 0;
   size_t plane_floats = 0;
   // Channels that one call of the kernel takes, whose inputs stay in cache
   // while all filters read them.
@@ -49,8 +51,9 @@ struct FloatTiling {
   size_t channel_floats() const { return phases() * plane_floats; }
 };
 
-// The tiling with the least work among those of `kernels`.
-FloatTiling ChooseFloatTiling(const Geometry& geometry,
+// The tiling with the least work among those of `kernels`, which have one group
+// size, for filters that keep `kept_channels` on average.
+FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
                               const std::vector<const FloatKernel*>& kernels);
 
 }  // namespace tf_pconv
