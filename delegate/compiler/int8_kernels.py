@@ -173,11 +173,15 @@ def _store() -> Iterator[str]:
 
 def _quantize(target: Target) -> Iterator[str]:
     t = target
-    yield "// Outputs of sums, one in each 32 bits."
+    yield "// Outputs of sums, one in each 32 bits; see output_stage.h."
     yield f"inline {t.vector} quantize({t.vector} sum, {t.float_vector} multiplier,"
-    yield f"                        {t.float_vector} low, {t.float_vector} high,"
-    yield f"                        {t.vector} zero_point) {{"
-    yield f"  {t.float_vector} scaled = {t('multiply_float', t('to_float', 'sum'), 'multiplier')};"
+    yield f"                        {t.float_vector} unit, {t.float_vector} low,"
+    yield f"                        {t.float_vector} high, {t.vector} zero_point) {{"
+    product = t("multiply_float", t("to_float", "sum"), "multiplier")
+    yield f"  const {t.float_vector} fraction = {t('round_float', product)};"
+    yield f"  const {t.float_vector} quarter = {t('splat_float', '0.25f')};"
+    yield f"  {t.float_vector} scaled = {t('copy_sign', 'quarter', 'fraction')};"
+    yield f"  scaled = {t('multiply_float', t('add_float', 'fraction', 'scaled'), 'unit')};"
     yield f"  scaled = {t('min_float', t('max_float', 'scaled', 'low'), 'high')};"
     yield f"  return {t('add32', t('to_int', 'scaled'), 'zero_point')};"
     yield "}"
@@ -299,12 +303,15 @@ class _Multiply:
         yield "    if (args->last) {"
         for f in self.filters:
             multiplier = t("as_float", t("splat32", f"(int)stage[{self.kernel.group_size + f}]"))
-            row = f"stage[{2 * self.kernel.group_size + f}]"
+            unit = t("as_float", t("splat32", f"(int)stage[{2 * self.kernel.group_size + f}]"))
+            row = f"stage[{3 * self.kernel.group_size + f}]"
             yield f"      const {t.float_vector} multiplier{f} = {multiplier};"
+            yield f"      const {t.float_vector} unit{f} = {unit};"
             yield f"      int8_t* outputs{f} = args->outputs + (size_t){row} * {self.kernel.pixels};"
             for v in self.vectors:
                 name = self.sum_name(0, f, v)
-                yield f"      {name} = quantize({name}, multiplier{f}, low, high, zero_point);"
+                yield f"      {name} = quantize({name}, multiplier{f}, unit{f}, low, high,"
+                yield "                          zero_point);"
             per_store = int(t.operations["narrow_vectors"])
             for v in range(0, self.kernel.vectors, per_store):
                 names = (self.sum_name(0, f, v + i) for i in range(per_store))
@@ -319,7 +326,7 @@ class _Multiply:
 
     def function(self) -> Iterator[str]:
         t = self.target
-        words = _GROUP_WORDS + 3 * self.kernel.group_size
+        words = _GROUP_WORDS + 4 * self.kernel.group_size
         sums = self.kernel.group_size * self.kernel.pixels
         symbol = f"{_symbol(self.kernel)}_patch{self.patch_lanes}"
         yield f"void {symbol}(const Int8MultiplyArgs* args) {{"

@@ -37,7 +37,7 @@ struct Int8MultiplyArgs {
   int32_t* sums;
   // Outputs of the tile, a row of pixels each channel; written by the last.
   int8_t* outputs;
-  // Output = clamp(sum * multiplier, low, high), rounded, + zero_point.
+  // Range of outputs before zero_point is added; see output_stage.h.
   float low;
   float high;
   int32_t zero_point;

@@ -316,12 +316,14 @@ class Packer {
     for (int i = 0; i < kernel_.group_size; ++i) {
       words->push_back(i < filters ? group.bias[i] : 0);
     }
-    for (int i = 0; i < kernel_.group_size; ++i) {
-      const float multiplier =
-          i < filters ? stage_.multipliers[group.filters[i]] : 0.0f;
-      uint32_t word;
-      std::memcpy(&word, &multiplier, sizeof(word));
-      words->push_back(word);
+    for (const std::vector<float>* values :
+         {&stage_.multipliers, &stage_.units}) {
+      for (int i = 0; i < kernel_.group_size; ++i) {
+        const float value = i < filters ? (*values)[group.filters[i]] : 0.0f;
+        uint32_t word;
+        std::memcpy(&word, &value, sizeof(word));
+        words->push_back(word);
+      }
     }
     // Filters that fill up the group write to a row that nobody reads.
     for (int i = 0; i < kernel_.group_size; ++i) {

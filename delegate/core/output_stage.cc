@@ -5,6 +5,13 @@
 #include <limits>
 
 namespace tf_pconv {
+namespace {
+
+// Outputs that are not cut off, their fraction and the quarter of a unit fit
+// into a float; further bits would round one output in 2^17 differently.
+constexpr int kMaxFractionBits = 15;
+
+}  // namespace
 
 FloatRange ActivationRange(Activation activation) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -24,8 +31,14 @@ FloatRange ActivationRange(Activation activation) {
 Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
   Int8OutputStage stage;
   for (float scale : description.weights->scales) {
-    stage.multipliers.push_back(description.input_scale * scale /
-                                description.output_scale);
+    const double multiplier = static_cast<double>(description.input_scale) *
+                              scale / description.output_scale;
+    int exponent = 0;
+    std::frexp(multiplier, &exponent);
+    const int bits = std::clamp(-exponent, 0, kMaxFractionBits);
+    stage.multipliers.push_back(
+        static_cast<float>(std::ldexp(multiplier, bits)));
+    stage.units.push_back(std::ldexp(1.0f, -bits));
   }
   stage.zero_point = description.output_zero_point;
   const FloatRange range = ActivationRange(description.activation);
@@ -43,7 +56,11 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
 int8_t Requantize(const Int8OutputStage& stage, int filter, int32_t sum) {
   const float low = static_cast<float>(stage.min - stage.zero_point);
   const float high = static_cast<float>(stage.max - stage.zero_point);
-  const float scaled = static_cast<float>(sum) * stage.multipliers[filter];
+  const float fraction =
+      std::nearbyint(static_cast<float>(sum) * stage.multipliers[filter]);
+  // A quarter more leaves halves, and only them, no longer half way.
+  const float scaled =
+      (fraction + std::copysign(0.25f, fraction)) * stage.units[filter];
   return static_cast<int8_t>(
       static_cast<int32_t>(std::nearbyint(std::clamp(scaled, low, high))) +
       stage.zero_point);

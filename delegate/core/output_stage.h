@@ -8,10 +8,15 @@
 
 namespace tf_pconv {
 
-// From int32 sums to int8 outputs, as XNNPACK does it:
-//   y = clamp(round_to_nearest_even(sum * multipliers[filter]) + zero_point).
+// From int32 sums to int8 outputs. TFLite's reference kernels multiply in fixed
+// point and round twice: to a binary fraction, then, halves away from zero, to
+// an integer. To give the same outputs, so does this:
+//   fraction = round(sum * multipliers[filter])     in units of units[filter]
+//   output = clamp(round(fraction * units[filter]) + zero_point)
 struct Int8OutputStage {
-  std::vector<float> multipliers;  // one an output channel
+  // One an output channel.
+  std::vector<float> multipliers;
+  std::vector<float> units;  // powers of two
   int32_t zero_point = 0;
   int32_t min = -128;  // the activation's range, in outputs
   int32_t max = 127;
