@@ -1,0 +1,140 @@
+import json
+
+import numpy as np
+import pytest
+from tflite_models import Conv, ModelBuilder, chain, pattern_weights, quantize
+
+from tf_pconv.lite import inspect, pack
+from tf_pconv.lite.inspection import format_bytes
+
+
+@pytest.fixture
+def mixed(rng):
+    """Convolutions of every kind that a report tells apart."""
+    dense = rng.normal(size=(8, 3, 3, 4)).astype(np.float32)
+    return chain(
+        Conv(dense),
+        Conv(pattern_weights(rng, 16, 8, 4), stride=2),
+        Conv(rng.normal(size=(8, 1, 1, 16)).astype(np.float32)),
+        side=16,
+    )
+
+
+class TestData:
+    def test_a_dense_file(self, mixed):
+        model = mixed.serialize()
+        report = inspect(model)
+        assert report.file_bytes == len(model)
+        assert report.unpacked_bytes is None
+        assert [row.name for row in report.convolutions] == ["conv0", "conv1", "conv2"]
+        assert [row.delegate for row in report.convolutions] == ["never", "where faster", "never"]
+        assert [row.reason for row in report.convolutions] == [
+            "only 0 % of the weights are zero",
+            "",
+            "1x1 kernels",
+        ]
+        row = report.convolutions[1]
+        assert (row.operator, row.type, row.shape) == ("CONV_2D", "float32", (16, 3, 3, 8))
+        assert (row.stride, row.group_size, row.patterns) == ((2, 2), 4, row.patterns)
+        assert row.dense_bytes == row.stored_bytes == 4 * 16 * 9 * 8
+        assert row.sparsity == pytest.approx(1 - 2 * 4 / (8 * 9))
+
+    def test_a_packed_file(self, mixed):
+        result = pack(mixed.serialize(), verify=False)
+        report = inspect(result.model)
+        assert report.convolutions == result.report.convolutions
+        assert report.file_bytes == len(result.model)
+        (row,) = report.packed
+        assert (row.operator, row.delegate, row.group_size) == ("PConv2D", "always", 4)
+        assert row.dense_bytes == 4 * 16 * 9 * 8
+        assert row.stored_bytes < row.dense_bytes / 4
+        assert row.sparsity == pytest.approx(1 - 2 * 4 / (8 * 9))
+
+    def test_int8(self, rng):
+        conv = Conv(*quantize(pattern_weights(rng, 16, 8, 4)))
+        (row,) = inspect(chain(conv).serialize()).convolutions
+        assert (row.type, row.dense_bytes, row.group_size) == ("int8", 16 * 9 * 8, 4)
+
+    def test_depthwise(self, rng):
+        builder = ModelBuilder()
+        source = builder.activation("input", [1, 8, 8, 6], int8=False)
+        weights = rng.normal(size=(1, 3, 3, 6)).astype(np.float32)
+        inputs = [source, builder.tensor("depthwise", weights.shape, "FLOAT32", weights)]
+        output = builder.activation("output", [1, 8, 8, 6], int8=False)
+        options = builder.fb.DepthwiseConv2DOptionsT()
+        options.strideH = options.strideW = 1
+        builder.operator("DEPTHWISE_CONV_2D", inputs, [output], options)
+        builder.graph.inputs, builder.graph.outputs = [source], [output]
+        (row,) = inspect(builder.serialize()).convolutions
+        assert (row.operator, row.delegate) == ("DEPTHWISE_CONV_2D", "never")
+        assert row.reason == "depthwise convolution"
+
+    def test_damaged_fkw_is_reported(self, rng):
+        packed = bytearray(
+            pack(chain(Conv(pattern_weights(rng, 8, 4))).serialize(), verify=False).model
+        )
+        packed[packed.index(b"FKW1") + 16] = 5
+        (row,) = inspect(bytes(packed)).convolutions
+        assert (row.operator, row.delegate) == ("PConv2D", "never")
+        assert row.reason == "FKW header field kernel_height is 5; accepted: 3."
+
+    def test_plain_data(self, mixed):
+        data = json.loads(json.dumps(inspect(mixed.serialize()).to_dict()))
+        assert data["convolutions"][1]["group_size"] == 4
+
+    def test_no_convolutions(self):
+        builder = ModelBuilder()
+        source = builder.activation("input", [1, 4], int8=False)
+        output = builder.activation("output", [1, 4], int8=False)
+        builder.operator("ABS", [source], [output])
+        builder.graph.inputs, builder.graph.outputs = [source], [output]
+        report = inspect(builder.serialize())
+        assert report.convolutions == ()
+        assert "0 of 0 convolutions" in str(report)
+
+    def test_a_path(self, mixed, tmp_path):
+        path = tmp_path / "model.tflite"
+        path.write_bytes(mixed.serialize())
+        assert inspect(path) == inspect(str(path)) == inspect(path.read_bytes())
+
+    def test_not_a_model(self, tmp_path):
+        path = tmp_path / "notes.txt"
+        path.write_text("hello, world")
+        with pytest.raises(ValueError, match="not a TensorFlow Lite file"):
+            inspect(path)
+
+
+class TestTable:
+    def test_dense(self, mixed):
+        text = str(inspect(mixed.serialize()))
+        assert text.splitlines()[0].startswith("1 of 3 convolutions follow patterns, 0 are packed")
+        row = next(line for line in text.splitlines() if "conv1" in line)
+        for word in (
+            "CONV_2D",
+            "float32",
+            "16x3x3x8 /2",
+            " 4 ",
+            "88.9 %",
+            "4.61 kB",
+            "where faster",
+        ):
+            assert word in row
+        assert "never: 1x1 kernels" in text
+
+    def test_packed(self, mixed):
+        lines = str(pack(mixed.serialize(), verify=False).report).splitlines()
+        assert lines[0].startswith("1 of 3 convolutions packed, ")
+        assert " -> " in lines[0]
+        assert any("PConv2D" in line and "always" in line for line in lines)
+
+    def test_plain_text(self, mixed):
+        text = str(inspect(mixed.serialize()))
+        assert "\x1b" not in text
+        assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (12345, "12.3 kB")]
+)
+def test_format_bytes(count, text):
+    assert format_bytes(count) == text
