@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import sys
@@ -451,9 +452,9 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     runs: list[tuple[str, Callable[[], benchmark.Comparison]]] = []
     if values.model:
         path = _existing(values.model, ".tflite")
-        runs.append((path.name, lambda: benchmark.benchmark_model(path, **settings)))
+        runs.append((path.name, functools.partial(benchmark.benchmark_model, path, **settings)))
     for case in _layer_cases(values):
-        runs.append((case.name, lambda case=case: benchmark.benchmark_layer(case, **settings)))
+        runs.append((case.name, functools.partial(benchmark.benchmark_layer, case, **settings)))
     comparisons = []
     for number, (name, run) in enumerate(runs, 1):
         with _step(f"{number} of {len(runs)}: {name}"):
