@@ -90,7 +90,8 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
         weights_.FiltersOfGroup(group) * kPatternEntries;
   }
   // Sums of about the same size whatever the number of products.
-  const float sums = std::sqrt(static_cast<float>(values) / options.filters);
+  const float sums =
+      std::sqrt(std::max(1.0f, static_cast<float>(values) / options.filters));
 
   description_.weights = &weights_;
   description_.stride_height = options.stride_height;
