@@ -27,8 +27,8 @@ def delegate_path() -> str:
         The absolute path of `libtf_pconv_delegate.so`.
 
     Raises:
-        FileNotFoundError: This installation has no library: the system is not a 64-bit Linux, or the
-            library was not built.
+        FileNotFoundError: This installation has no library: the system is not a 64-bit Linux, or
+            the library was not built.
 
     Example:
         >>> tf_pconv.delegate_path()

@@ -1,0 +1,275 @@
+"""The delegate inside the interpreters of LiteRT and TensorFlow."""
+
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from delegated_models import (
+    DELEGATED,
+    INTERPRETERS,
+    Conv,
+    assert_agrees,
+    convert,
+    open_delegated,
+    open_reference,
+    pattern_kernel,
+    random_input,
+    run,
+)
+
+import tf_pconv
+
+FORMATS = ["dense", "sparse", "fkw"]
+
+
+def delegated(capfd):
+    """Nodes delegated, nodes, partitions; of the last graph that the delegate has seen."""
+    return tuple(int(number) for number in DELEGATED.findall(capfd.readouterr().err)[-1])
+
+
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+@pytest.mark.parametrize("pattern_format", FORMATS)
+def test_every_format_runs_in_every_interpreter(rng, capfd, pattern_format, int8, interpreter):
+    shape = (1, 9, 10, 12)
+    conv = Conv(pattern_kernel(rng, 12, 16, 4), activation=tf.nn.relu, bias=rng.normal(size=16))
+    model = convert(rng, conv, shape, int8=int8, pattern_format=pattern_format)
+    x = random_input(rng, model, shape)
+    actual = run(open_delegated(model, interpreter=interpreter), x)
+    nodes = 2 if pattern_format == "sparse" else 1
+    assert delegated(capfd) == (nodes, nodes, 1)
+    assert_agrees(actual, run(open_reference(model, interpreter), x))
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+@pytest.mark.parametrize(
+    ("side", "channels", "filters", "group_size", "stride", "padding", "activation"),
+    [
+        (1, 1, 1, 1, 1, "SAME", None),
+        (3, 5, 7, 1, 1, "VALID", tf.nn.relu),
+        (7, 33, 10, 4, 2, "SAME", tf.nn.relu6),
+        (8, 16, 24, 8, 2, "VALID", None),
+        (13, 17, 32, 16, 1, "SAME", tf.nn.relu),
+        (16, 40, 18, 2, 1, "VALID", None),
+    ],
+)
+def test_single_convolutions(
+    rng, capfd, side, channels, filters, group_size, stride, padding, activation, int8
+):
+    kernel = pattern_kernel(rng, channels, filters, group_size, density=0.4)
+    if not kernel.any():
+        kernel[1, 1, 0, 0] = 1.0  # without any weight the converter folds the convolution away
+    conv = Conv(kernel, stride, padding, activation, rng.normal(size=filters))
+    shape = (1, side, side, channels)
+    model = convert(rng, conv, shape, int8=int8)
+    x = random_input(rng, model, shape)
+    actual = run(open_delegated(model), x)
+    assert delegated(capfd)[0] == 1
+    assert_agrees(actual, run(open_reference(model), x))
+
+
+def test_relu_n1_to_1_is_fused(rng, capfd):
+    def function(x):
+        return tf.clip_by_value(Conv(pattern_kernel(rng, 6, 8))(x), -1.0, 1.0)
+
+    shape = (1, 8, 8, 6)
+    model = convert(rng, function, shape)
+    x = random_input(rng, model, shape) * 3
+    actual = run(open_delegated(model), x)
+    assert delegated(capfd)[:2] == (1, 1), "the converter has not fused the activation"
+    assert_agrees(actual, run(open_reference(model), x))
+
+
+def branches(rng):
+    """Two regions around a pooling; the first has a branch, and its outputs leave it."""
+    first = Conv(pattern_kernel(rng, 8, 16, 4), activation=tf.nn.relu)
+    left = Conv(pattern_kernel(rng, 16, 16, 4), bias=rng.normal(size=16))
+    right = Conv(pattern_kernel(rng, 16, 16, 1), activation=tf.nn.relu)
+    last = Conv(pattern_kernel(rng, 16, 8, 2), stride=2)
+
+    def function(x):
+        x = first(x)
+        x = tf.nn.max_pool2d(left(x) + right(left(x)), 2, 2, "VALID")
+        return last(x)
+
+    return function
+
+
+@pytest.mark.parametrize("pattern_format", FORMATS)
+def test_regions_of_several_nodes(rng, capfd, pattern_format):
+    shape = (1, 12, 12, 8)
+    model = convert(rng, branches(rng), shape, pattern_format=pattern_format)
+    x = random_input(rng, model, shape)
+    actual = run(open_delegated(model), x)
+    nodes, _, partitions = delegated(capfd)
+    assert nodes == (8 if pattern_format == "sparse" else 4)
+    assert partitions == 2
+    np.testing.assert_allclose(actual, run(open_reference(model), x), atol=1e-4)
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_inputs_are_resized(rng, int8):
+    conv = Conv(pattern_kernel(rng, 8, 16, 4), stride=2, bias=rng.normal(size=16))
+    model = convert(rng, conv, (1, 9, 9, 8), int8=int8)
+    reference, interpreter = open_reference(model), open_delegated(model)
+    for shape in [(1, 9, 9, 8), (3, 14, 5, 8), (1, 1, 2, 8), (2, 9, 9, 8)]:
+        x = random_input(rng, model, shape)
+        assert_agrees(run(interpreter, x), run(reference, x))
+
+
+def test_resizing_reaches_nodes_inside_a_region(rng, capfd):
+    function = branches(rng)
+    model = convert(rng, function, (1, 12, 12, 8))
+    reference, interpreter = open_reference(model), open_delegated(model)
+    for shape in [(1, 12, 12, 8), (2, 20, 8, 8), (1, 4, 4, 8)]:
+        x = random_input(rng, model, shape)
+        np.testing.assert_allclose(run(interpreter, x), run(reference, x), atol=1e-4)
+    assert delegated(capfd)[0] == 4
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_threads_do_not_change_the_result(rng, int8):
+    conv = Conv(pattern_kernel(rng, 24, 32, 4))
+    model = convert(rng, conv, (1, 19, 17, 24), int8=int8)
+    x = random_input(rng, model, (2, 19, 17, 24))
+    results = [
+        run(open_delegated(model, options, **kwargs), x)
+        for options, kwargs in [
+            ({"num_threads": 1}, {}),
+            ({"num_threads": 3}, {}),
+            ({}, {"num_threads": 2}),
+        ]
+    ]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+def test_the_interpreters_threads_are_the_default(rng, capfd):
+    model = convert(rng, Conv(pattern_kernel(rng, 4, 4)), (1, 5, 5, 4))
+    for options, kwargs, threads in [
+        ({}, {}, 1),
+        ({}, {"num_threads": 2}, 2),
+        ({"num_threads": 3}, {"num_threads": 2}, 3),
+    ]:
+        open_delegated(model, {"log_level": "verbose", **options}, **kwargs)
+        assert f"on {threads} threads" in capfd.readouterr().err
+
+
+def test_interpreters_in_two_threads_may_share_a_delegate(rng):
+    model = convert(rng, Conv(pattern_kernel(rng, 16, 16, 4)), (1, 16, 16, 16))
+    delegate = tf_pconv.load_delegate({"num_threads": 2, "min_speedup": 0})
+    make, _ = INTERPRETERS["ai_edge_litert"]
+    x = [random_input(rng, model, (1, 16, 16, 16)) for _ in range(2)]
+    expected = [run(open_reference(model), value) for value in x]
+    results = [[], []]
+
+    def work(i):
+        interpreter = make(model_content=model, experimental_delegates=[delegate])
+        results[i] = [run(interpreter, x[i]).copy() for _ in range(20)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(2):
+        assert len(results[i]) == 20
+        for result in results[i]:
+            assert_agrees(result, expected[i])
+
+
+def test_subgraphs_of_a_loop_are_delegated(rng, capfd):
+    conv = Conv(pattern_kernel(rng, 8, 8, 4))
+
+    def function(x):
+        return tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, conv(y)), (0, x))[1]
+
+    shape = (1, 6, 6, 8)
+    model = convert(rng, function, shape)
+    x = random_input(rng, model, shape)
+    actual = run(open_delegated(model), x)
+    counts = [int(match[0]) for match in DELEGATED.findall(capfd.readouterr().err)]
+    assert sum(counts) == 1
+    assert_agrees(actual, run(open_reference(model), x))
+
+
+def test_refused_convolutions_are_named_with_the_reason(rng, capfd):
+    def function(x):
+        x = Conv(pattern_kernel(rng, 4, 4))(x)
+        x = Conv(rng.normal(size=(3, 3, 4, 4)).astype("float32"))(x)
+        x = Conv(rng.normal(size=(1, 1, 4, 4)).astype("float32"))(x)
+        return tf.nn.conv2d(x, pattern_kernel(rng, 4, 4), 1, "VALID", dilations=2)
+
+    model = convert(rng, function, (1, 12, 12, 4))
+    open_delegated(model)
+    log = capfd.readouterr().err
+    assert "CONV_2D node 1 stays with the runtime: the kernel of output channel 0" in log
+    assert "CONV_2D node 2 stays with the runtime: kernels are 1x1" in log
+    assert "dilation is 2x2" in log
+    assert "tf_pconv: 1 of" in log
+
+
+@pytest.mark.parametrize("pattern_format", ["dense", "sparse"])
+def test_what_does_not_pay_stays_with_the_runtime(rng, capfd, pattern_format):
+    conv = Conv(pattern_kernel(rng, 8, 8))
+    model = convert(rng, conv, (1, 8, 8, 8), pattern_format=pattern_format)
+    x = random_input(rng, model, (1, 8, 8, 8))
+    actual = run(open_delegated(model, {"min_speedup": 1000}), x)
+    log = capfd.readouterr().err
+    assert DELEGATED.findall(log)[0][0] == "0"
+    assert "below min_speedup 1000" in log
+    assert_agrees(actual, run(open_reference(model), x))
+
+
+def test_packed_convolutions_are_always_taken(rng, capfd):
+    conv = Conv(pattern_kernel(rng, 8, 8))
+    model = convert(rng, conv, (1, 8, 8, 8), pattern_format="fkw")
+    open_delegated(model, {"min_speedup": 1000}).allocate_tensors()
+    assert delegated(capfd)[0] == 1
+
+
+def test_require_delegation(rng):
+    dense = rng.normal(size=(3, 3, 4, 4)).astype("float32")
+    model = convert(rng, Conv(dense), (1, 8, 8, 4))
+    with pytest.raises((RuntimeError, ValueError), match="none of 1 nodes can be delegated"):
+        open_delegated(model, {"require_delegation": True})
+    assert open_delegated(model, {"require_delegation": False}) is not None
+
+
+def test_the_runtime_runs_the_other_types(rng, capfd):
+    """Dynamic-range and float16 files are left to the runtime, with a reason."""
+    conv = Conv(pattern_kernel(rng, 16, 16, 4))
+    concrete = tf.function(conv).get_concrete_function(tf.TensorSpec((1, 8, 8, 16)))
+    for types, reason in [([], "the weights are int8"), ([tf.float16], "not constant")]:
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = types
+        model = converter.convert()
+        x = random_input(rng, model, (1, 8, 8, 16))
+        assert run(open_delegated(model), x).shape == (1, 8, 8, 16)
+        log = capfd.readouterr().err
+        assert DELEGATED.findall(log)[0][0] == "0"
+        assert reason in log
+
+
+def test_a_forced_kernel_is_used(rng, capfd):
+    model = convert(rng, Conv(pattern_kernel(rng, 8, 8)), (1, 8, 8, 8))
+    x = random_input(rng, model, (1, 8, 8, 8))
+    actual = run(open_delegated(model, {"kernel": "reference", "log_level": "verbose"}), x)
+    assert "runs kernel reference" in capfd.readouterr().err
+    assert_agrees(actual, run(open_reference(model), x))
+
+
+def test_an_unknown_kernel_is_named(rng):
+    conv = Conv(pattern_kernel(rng, 8, 8))
+    model = convert(rng, conv, (1, 8, 8, 8), pattern_format="fkw")
+    with pytest.raises((RuntimeError, ValueError), match="no-such-kernel"):
+        open_delegated(model, {"kernel": "no-such-kernel"})
+
+
+def test_the_log_can_be_silent(rng, capfd):
+    model = convert(rng, Conv(pattern_kernel(rng, 8, 8)), (1, 8, 8, 8))
+    capfd.readouterr()
+    open_delegated(model, {"log_level": "none"})
+    assert "tf_pconv" not in capfd.readouterr().err
