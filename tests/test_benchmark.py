@@ -60,6 +60,13 @@ def test_times_and_speedup_are_of_one_measurement(comparison):
     assert comparison.speedup == pytest.approx(ratio, rel=0.5)
 
 
+@pytest.mark.parametrize("dtype", benchmark.DTYPES)
+def test_packed_layer_is_faster_than_dense(dtype):
+    # Some five times on the processors measured; one time is what a slow fallback would reach.
+    case = LayerCase(128, 128, 28, dtype, group_size=4)
+    assert benchmark.benchmark_layer(case, seconds=0.3).speedup > 1.5
+
+
 def test_float_layer_agrees():
     comparison = benchmark.benchmark_layer(LayerCase(8, 8, 9, "float32", 1, stride=2), seconds=0.0)
     assert comparison.largest_difference <= 1e-5
