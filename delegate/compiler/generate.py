@@ -6,13 +6,16 @@ Families are `int8` and `float`; the source goes to standard output.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from types import ModuleType
 
 import float_kernels
 import int8_kernels
-from kernel_list import FLOAT_KERNELS, INT8_KERNELS
+from kernel_list import FLOAT_KERNELS, INT8_KERNELS, FloatKernel, Int8Kernel
 from targets import TARGETS
 
-FAMILIES = {
+# The emitter of each family and its part of the list.
+FAMILIES: dict[str, tuple[ModuleType, Sequence[Int8Kernel | FloatKernel]]] = {
     "float": (float_kernels, FLOAT_KERNELS),
     "int8": (int8_kernels, INT8_KERNELS),
 }

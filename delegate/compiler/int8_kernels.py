@@ -9,6 +9,7 @@ describes the stream of weights.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from kernel_list import Int8Kernel
@@ -122,7 +123,7 @@ def _is_narrow(target: Target) -> bool:
 
 def _transpose(low: str, high: str, vector: str) -> Iterator[str]:
     """Transposes 16x16 bytes of the vectors a0 to a15 into e0 to e15."""
-    for before, after in zip("abcd", "bcde"):
+    for before, after in itertools.pairwise("abcde"):
         for i in range(8):
             x, y = f"{before}{i}", f"{before}{i + 8}"
             yield f"    const {vector} {after}{2 * i} = {low.format(x, y)};"
@@ -205,13 +206,13 @@ class _Multiply:
         """Loads and shuffles the lanes of one group kernel."""
         t = self.target
         stride = self.patch_lanes * self.tile_bytes
-        shuffle_bytes = _LANE_BYTES
         yield f"const uint8_t* lanes{entry} ="
         yield f"    args->lanes + (size_t)(stream[{entry}] & 0xffff) * {stride};"
         yield f"const uint8_t* shuffle{entry} = args->shuffles + (stream[{entry}] >> 16);"
         for lane in range(self.patch_lanes):
-            offset = f"shuffle{entry} + {lane * shuffle_bytes}"
-            yield f"const {t.vector} pattern{entry}_{lane} = {t('splat_lane', offset)};"
+            pattern = t("splat_lane", f"shuffle{entry} + {lane * _LANE_BYTES}")
+            yield f"const {t.vector} pattern{entry}_{lane} ="
+            yield f"    {pattern};"
         for v in self.vectors:
             parts = []
             for lane in range(self.patch_lanes):
@@ -307,7 +308,8 @@ class _Multiply:
             row = f"stage[{3 * self.kernel.group_size + f}]"
             yield f"      const {t.float_vector} multiplier{f} = {multiplier};"
             yield f"      const {t.float_vector} unit{f} = {unit};"
-            yield f"      int8_t* outputs{f} = args->outputs + (size_t){row} * {self.kernel.pixels};"
+            yield f"      int8_t* outputs{f} ="
+            yield f"          args->outputs + (size_t){row} * {self.kernel.pixels};"
             for v in self.vectors:
                 name = self.sum_name(0, f, v)
                 yield f"      {name} = quantize({name}, multiplier{f}, unit{f}, low, high,"

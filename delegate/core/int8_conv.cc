@@ -254,15 +254,19 @@ class Int8Conv : public PatternConv {
   void FindOutputs(int8_t* output, int8_t* discarded, int image, int row,
                    int column, int lane, OutputPixels* outputs) const {
     const ActivationShape& shape = geometry_.output;
-    for (int i = 0; i < kLanePixels; ++i) {
-      const int y = row * kBlockSide + i / kBlockSide;
-      const int x = column * kBlockSide + i % kBlockSide;
-      const ptrdiff_t pixel =
-          (ptrdiff_t{image} * shape.height + y) * shape.width + x;
-      outputs->at[lane * kLanePixels + i] =
-          y < shape.height && x < shape.width ? output + pixel * shape.channels
-                                              : discarded;
-    }
+    const int y = row * kBlockSide;
+    const int x = column * kBlockSide;
+    const ptrdiff_t right = shape.channels;
+    const ptrdiff_t down = right * shape.width;
+    int8_t* first =
+        output + (ptrdiff_t{image} * shape.height + y) * down + x * right;
+    const bool has_right = x + 1 < shape.width;
+    const bool has_down = y + 1 < shape.height;
+    int8_t** pixels = outputs->at + lane * kLanePixels;
+    pixels[0] = first;
+    pixels[1] = has_right ? first + right : discarded;
+    pixels[2] = has_down ? first + down : discarded;
+    pixels[3] = has_right && has_down ? first + down + right : discarded;
   }
 
   void Pack(const Int8Kernel& kernel, const InputPixels& inputs,
