@@ -10,7 +10,6 @@ from keras import layers
 import tf_pconv
 from tf_pconv.lite.convolutions import PCONV_2D, find_convolutions
 from tf_pconv.lite.flatbuffer import parse, serialize
-from tf_pconv.lite.verification import _alone
 from tf_pconv.projection import kept_kernels, project
 
 SHAPE = (16, 16, 3)
@@ -107,6 +106,17 @@ def packed(model, images, int8):
     return converter.convert()
 
 
+def alone(model, convolution):
+    """The `.tflite` of one convolution, and the names of its input and output."""
+    tree = parse(model)
+    graph = tree.subgraphs[0]
+    operator = graph.operators[convolution.operator]
+    ends = [int(operator.inputs[0]), int(operator.outputs[0])]
+    graph.operators, graph.inputs, graph.outputs = [operator], ends[:1], ends[1:]
+    tree.signatureDefs = []
+    return serialize(tree), [graph.tensors[i].name.decode() for i in ends]
+
+
 @pytest.fixture(
     scope="module",
     params=[(name, int8) for name in ARCHITECTURES for int8 in (False, True)],
@@ -132,17 +142,13 @@ def test_every_convolution_agrees_on_the_inputs_of_the_reference(case):
         experimental_preserve_all_tensors=True,
     )
     run(reference, images[:4])
-    tree = parse(model)
-    convolutions = [c for c in find_convolutions(tree) if c.kind == PCONV_2D]
-    assert len(convolutions) >= 2
-    graph = tree.subgraphs[0]
     numbers = {tensor["name"]: tensor["index"] for tensor in reference.get_tensor_details()}
+    convolutions = [c for c in find_convolutions(parse(model)) if c.kind == PCONV_2D]
+    assert len(convolutions) >= 2
     for convolution in convolutions:
-        operator = graph.operators[convolution.operator]
-        names = [graph.tensors[i].name.decode() for i in (operator.inputs[0], operator.outputs[0])]
-        x, expected = (reference.get_tensor(numbers[name]) for name in names)
-        alone = open_delegated(serialize(_alone(tree, convolution)))
-        assert_agrees(run(alone, x), expected)
+        single, ends = alone(model, convolution)
+        x, expected = (reference.get_tensor(numbers[name]) for name in ends)
+        assert_agrees(run(open_delegated(single), x), expected)
 
 
 def test_the_whole_model_decides_as_the_reference(case, capfd):
