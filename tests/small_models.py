@@ -44,9 +44,9 @@ def array(variable):
     return np.array(keras.ops.convert_to_numpy(variable))
 
 
-def compile_model(model, **kwargs):
+def compile_model(model, jit_compile=False, **kwargs):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-2), loss, **kwargs)
+    model.compile(keras.optimizers.Adam(1e-2), loss, jit_compile=jit_compile, **kwargs)
     return model
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 from small_models import CONFIG, GRADUAL, ONE_SHOT, array, compile_model, data, fit, sequential
 
@@ -260,3 +261,32 @@ def test_same_seed_gives_the_same_masks(rng):
         runs.append(masks(model))
     for first, second in zip(*runs, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_backup_goes_on_where_the_training_was_interrupted(tmp_path, rng):
+    x, y = data(rng)
+    config = PatternConfig(compression=4.5)
+
+    def train(callbacks):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        model = pruned_model(config)
+        fit(model, x, y, epochs=4, callbacks=[backup, *callbacks])
+        return model
+
+    class AtEpoch3(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train([AtEpoch3()])
+    for wrapper in pattern_wrappers(train([])):
+        assert (int(wrapper.pruning_step), float(wrapper.progress)) == (8, 1.0)
+        assert wrapper.schedule == default_schedule(8)
+
+
+def test_distribution_strategy(rng):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = pruned_model()
+    fit(model, *data(rng, 80))
+    assert array(pattern_wrappers(model)[0].progress) == 1

@@ -230,3 +230,30 @@ def test_unfinished_schedule_is_not_stripped_silently(rng):
     fit(pruned, *data(rng), epochs=2)
     with pytest.warns(UserWarning, match=r"not come to its end.*body1 \(58%\)"):
         strip_pruning(pruned)
+
+
+def test_operations_and_stateless_layers_of_a_graph_are_kept(rng):
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, padding="same", name="stem")(inputs)
+    x = keras.ops.relu(x + 2 * layers.Conv2D(8, 3, padding="same", name="body")(x))
+    x = layers.Lambda(lambda value: value * np.float32(2))(x)
+    model = keras.Model(inputs, layers.Dense(4, name="head")(x))
+    pruned = prune_once(model)
+    image = rng.normal(size=(2, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(strip_pruning(pruned)(image), pruned(image), rtol=1e-5, atol=1e-5)
+
+
+def test_layer_that_cannot_be_copied_is_an_error():
+    body = layers.Conv2D(8, 3, name="body", activation=lambda value: value)
+    stem = layers.Conv2D(8, 3, name="stem")
+    model = keras.Sequential([keras.Input((8, 8, 3)), stem, body, layers.BatchNormalization()])
+    with pytest.raises(ValueError, match="'body' cannot be made anew from its configuration"):
+        prune_patterns(model, CONFIG)
+
+
+def test_pruned_model_can_be_exported_as_it_is(tmp_path, rng):
+    pruned = prune_once(sequential())
+    pruned.export(tmp_path / "saved", verbose=False)
+    x = rng.normal(size=(2, 8, 8, 3)).astype("float32")
+    restored = tf.saved_model.load(tmp_path / "saved")
+    np.testing.assert_allclose(restored.serve(x), pruned(x), rtol=1e-5, atol=1e-6)

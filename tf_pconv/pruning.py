@@ -143,7 +143,15 @@ def _check_finished(wrappers: list[PatternWrapper]) -> None:
 def _plain_copy(layer: keras.Layer) -> keras.Layer:
     """Makes a layer anew from its configuration, without weights; of a wrapper, the inner one."""
     inner = layer.layer if isinstance(layer, PatternWrapper) else layer
-    return inner.__class__.from_config(inner.get_config())
+    try:
+        return inner.__class__.from_config(inner.get_config())
+    except (TypeError, ValueError) as error:
+        if not inner.variables:  # such as a Lambda: models can share what has no state
+            return inner
+        raise ValueError(
+            f"The layer '{inner.name}' cannot be made anew from its configuration: register its "
+            "class and functions with keras.saving.register_keras_serializable."
+        ) from error
 
 
 def _plain_layer(wrapper: PatternWrapper) -> keras.Layer:
@@ -162,6 +170,8 @@ def _copy_graph(
     def copy_and_remember(layer: keras.Layer) -> keras.Layer:
         if isinstance(layer, keras.Model) and not is_graph(layer):
             _refuse_subclassed(layer, purpose)
+        if not isinstance(layer, keras.Layer):  # an operation of keras.ops
+            return layer.__class__.from_config(layer.get_config())
         pairs.append((layer, copy(layer)))
         return pairs[-1][1]
 

@@ -156,7 +156,7 @@ class PatternWrapper(keras.layers.Wrapper):
         kernel = ops.convert_to_tensor(self.kernel)
         if training:
             self._require_permit()
-        elif training is None:
+        elif training is None and self._may_train_untold():
             kernel = self._require_permit_of_gradient(kernel)
         kernel = self.config.method.effective_kernel(
             kernel,
@@ -171,11 +171,13 @@ class PatternWrapper(keras.layers.Wrapper):
         if self.training_permit is None or not self.training_permit.is_valid():
             raise MissingUpdateError(f"The pruned layer '{self.name}'")
 
-    def _require_permit_of_gradient(self, kernel: Any) -> Any:
-        """Returns the kernel, whose gradient needs a permit.
+    def _may_train_untold(self) -> bool:
+        """Whether the outermost call has no `training` argument to say that it trains."""
+        outermost = self._get_call_context().entry_layer
+        return outermost is self or not outermost._call_has_training_arg
 
-        A model whose `call` has no `training` argument does not tell its layers that they train.
-        """
+    def _require_permit_of_gradient(self, kernel: Any) -> Any:
+        """Returns the kernel, whose gradient needs a permit."""
 
         @ops.custom_gradient
         def identity(value: Any) -> tuple[Any, Any]:
