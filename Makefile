@@ -35,7 +35,7 @@ test: setup ## Run all tests
 	$(python) -m pytest $(PYTEST_FLAGS)
 
 bench: setup ## Time pattern layers against dense XNNPACK
-	$(python) -m tf_pconv.cli bench $(addprefix --layer ,$(bench_layers)) \
+	.venv/bin/tf-pconv bench $(addprefix --layer ,$(bench_layers)) \
 	  --dtype int8 --dtype fp32 --group-size 4 --group-size 1 --seconds $(BENCH_SECONDS)
 
 lint: $(installed) ## Check style and types

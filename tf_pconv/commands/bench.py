@@ -1,0 +1,127 @@
+"""`tf-pconv bench`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from absl import flags
+
+from tf_pconv.commands.command import Command, UsageError
+from tf_pconv.commands.files import define_overwrite, existing, new_output, step
+from tf_pconv.lite import benchmark, benchmark_report
+
+
+def _define_bench(values: flags.FlagValues) -> None:
+    flags.DEFINE_multi_string(
+        "layer",
+        [],
+        "CHANNELS,FILTERS,SIDE of a 3x3 convolution; may be repeated, and so may --dtype and "
+        "--group_size: every combination is timed.",
+        flag_values=values,
+    )
+    flags.DEFINE_string("model", None, "A .tflite to time instead.", flag_values=values)
+    flags.DEFINE_multi_enum(
+        "dtype", ["int8"], ["int8", "fp32"], "Numbers of the layer.", flag_values=values
+    )
+    flags.DEFINE_multi_integer(
+        "group_size", [4], "Filters that share patterns and connectivity.", 1, flag_values=values
+    )
+    flags.DEFINE_float(
+        "compression", 8.0, "Weights before over weights after.", 1.0, flag_values=values
+    )
+    flags.DEFINE_integer("stride", 1, "1 or 2.", 1, 2, flag_values=values)
+    flags.DEFINE_string("library", "scp8", "Pattern library.", flag_values=values)
+    flags.DEFINE_string(
+        "kernel", "", "Kernel by name; empty: the delegate chooses.", flag_values=values
+    )
+    flags.DEFINE_integer("threads", 1, "Threads of either side.", 1, flag_values=values)
+    flags.DEFINE_float("seconds", 5.0, "Time of each measurement.", 0.0, flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of weights and inputs.", flag_values=values)
+    flags.DEFINE_string(
+        "json", None, "File for all figures; - is the standard output.", flag_values=values
+    )
+    flags.DEFINE_string("plot", None, "Picture of the speed-ups (.png, .svg).", flag_values=values)
+    define_overwrite(values)
+
+
+def _run_bench(values: flags.FlagValues, argument: str) -> None:
+    del argument
+    if bool(values.layer) == bool(values.model):
+        raise UsageError("name either --layer CHANNELS,FILTERS,SIDE or --model FILE.tflite.")
+    json_file = (
+        values.json and values.json != "-" and new_output(values.json, values.overwrite, ".json")
+    )
+    plot_file = values.plot and new_output(values.plot, values.overwrite, ".png", ".svg")
+    settings = {
+        "kernel": values.kernel,
+        "threads": values.threads,
+        "seconds": values.seconds,
+        "seed": values.seed,
+    }
+    runs: list[tuple[str, Callable[[], benchmark.Comparison]]] = []
+    if values.model:
+        path = existing(values.model, ".tflite")
+        runs.append((path.name, functools.partial(benchmark.benchmark_model, path, **settings)))
+    for case in _layer_cases(values):
+        runs.append((case.name, functools.partial(benchmark.benchmark_layer, case, **settings)))
+    comparisons = []
+    for number, (name, run) in enumerate(runs, 1):
+        with step(f"{number} of {len(runs)}: {name}"):
+            comparisons.append(run())
+    machine = benchmark.describe_machine()
+    document = benchmark_report.to_json(machine, comparisons)
+    if plot_file:
+        benchmark_report.plot_speedups(comparisons, plot_file, machine["processor"])
+    if json_file:
+        json_file.write_text(document)
+    if values.json == "-":
+        print(document, end="")
+        return
+    benchmark_report.print_results(comparisons, machine)
+
+
+def _layer_cases(values: flags.FlagValues) -> list[benchmark.LayerCase]:
+    """Returns every combination of --layer, --dtype and --group_size."""
+    cases = []
+    for layer in values.layer:
+        sizes = layer.split(",")
+        if len(sizes) != 3 or not all(size.strip().isdecimal() for size in sizes):
+            raise UsageError(
+                f"--layer {layer}: three whole numbers CHANNELS,FILTERS,SIDE are needed, "
+                "such as 256,256,56."
+            )
+        channels, filters, side = map(int, sizes)
+        cases += [
+            benchmark.LayerCase(
+                channels,
+                filters,
+                side,
+                dtype={"fp32": "float32"}.get(dtype, dtype),
+                group_size=group_size,
+                compression=values.compression,
+                stride=values.stride,
+                library=values.library,
+            )
+            for dtype in values.dtype
+            for group_size in values.group_size
+        ]
+    return cases
+
+
+COMMAND = Command(
+    name="bench",
+    argument="",
+    summary="Time layers or a model against dense XNNPACK",
+    description=(
+        "Times pattern convolutions in the delegate against the same weights, dense, in\n"
+        "XNNPACK: whole interpreter runs, in turns, in one process."
+    ),
+    examples=(
+        "--layer 256,256,56 --dtype int8 --group-size 4 --compression 8",
+        "--layer 64,64,56 --layer 128,128,28 --dtype int8 --dtype fp32 --json bench.json",
+        "--model model.tflite --threads 2",
+    ),
+    define=_define_bench,
+    run=_run_bench,
+)
