@@ -243,8 +243,8 @@ class Int8Conv : public PatternConv {
     for (int i = 0; i < patch_lanes_ * kLaneBytes; ++i) {
       const int y = top + i / patch_width;
       const int x = left + i % patch_width;
-      const bool inside = i < patch_height * patch_width && y >= 0 &&
-                          y < shape.height && x >= 0 && x < shape.width;
+      const bool inside =
+          y >= 0 && y < shape.height && x >= 0 && x < shape.width;
       InputsOf(kernel, i / kLaneBytes, lane, inputs)[i % kLaneBytes] =
           inside ? input + ((first_row + y) * shape.width + x) * shape_.channels
                  : padding_.data();
