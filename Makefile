@@ -1,6 +1,6 @@
 # The front door. `make help` lists what it can do.
 PYTHON ?= python3
-PYTEST_FLAGS ?= -n 2
+PYTEST_FLAGS ?= -n 2 --dist loadscope
 BENCH_SECONDS ?= 5
 
 # TensorFlow tells of errors only.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from small_models import GRADUAL, array, compile_model, data, fit, sequential
 
-from tf_pconv import prune_patterns, strip_pruning
+from tf_pconv import PatternWrapper, prune_patterns, strip_pruning
 from tf_pconv.pruning import pattern_wrappers
 
 
@@ -25,6 +25,18 @@ class Recorder(keras.callbacks.Callback):
         self.steps.append(int(wrapper.pruning_step))
 
 
+class Untold(keras.Model):
+    """A model whose `call` has no `training` argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = PatternWrapper(keras.layers.Conv2D(8, 3), GRADUAL)
+        self.pool = keras.layers.GlobalAveragePooling2D()
+
+    def call(self, x):
+        return self.pool(self.body(x))
+
+
 def refusal(function):
     try:
         function()
@@ -39,6 +51,7 @@ def main(folder):
     report = {"backend": keras.backend.backend()}
     unused = compile_model(prune_patterns(sequential(), GRADUAL))
     report["without"] = refusal(lambda: unused.fit(x, y, verbose=0))
+    report["untold"] = refusal(lambda: compile_model(Untold()).fit(x, y, verbose=0))
     model = compile_model(prune_patterns(sequential(), GRADUAL))
     recorder = Recorder()
     checkpoint = keras.callbacks.ModelCheckpoint(folder / "{batch}.keras", save_freq=4)

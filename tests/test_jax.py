@@ -33,6 +33,7 @@ def test_masks_advance_within_an_epoch(report):
 def test_fit_without_the_callback_is_an_error(report):
     assert "is trained without updates of its masks" in report["without"]
     assert "is trained without updates of its masks" in report["second"]
+    assert "is trained without updates of its masks" in report["untold"]
 
 
 def test_pruned_weights_do_not_train(report):
