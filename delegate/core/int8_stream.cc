@@ -1,110 +1,18 @@
 #include "delegate/core/int8_stream.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 
 #include "delegate/core/geometry.h"
+#include "delegate/core/int8_pairing.h"
 #include "delegate/core/pattern_weights.h"
 
 namespace tf_pconv {
 namespace {
 
-// Ways to lay four weights into a dot product of two 16-bit sums of two.
-constexpr int kArrangements = 3;
-constexpr int kArrangement[kArrangements][kPatternEntries] = {
-    {0, 1, 2, 3}, {0, 2, 1, 3}, {0, 3, 1, 2}};
-
-using Quad = std::array<int8_t, kPatternEntries>;
-
-// One input channel of a filter group: where its inputs are and, for each
-// filter, what they are multiplied with.
-struct Entry {
-  int channel;
-  int pattern;
-  int arrangement;
-  std::vector<Quad> weights;
-};
-
-// The sums that a 16-bit lane can reach, in units of the largest input (255):
-// of the positive weights, and of the negative ones.
-struct NarrowLoad {
-  int positive = 0;
-  int negative = 0;
-
-  void Add(int weight) {
-    (weight > 0 ? positive : negative) += weight > 0 ? weight : -weight;
-  }
-  int Largest() const { return std::max(positive, negative); }
-};
-
-// 255 * 128 = 32640 is the largest product with 255 below 2^15.
-constexpr int kNarrowLimit = 128;
-
-// The largest load that the entries, taken together, put on any 16-bit lane.
-int LargestLoad(const Entry& entry, const Entry* other) {
-  int largest = 0;
-  for (size_t filter = 0; filter < entry.weights.size(); ++filter) {
-    for (int lane = 0; lane < kPatternEntries; lane += 2) {
-      NarrowLoad load;
-      for (int i = lane; i < lane + 2; ++i) {
-        load.Add(entry.weights[filter][i]);
-        if (other != nullptr) load.Add(other->weights[filter][i]);
-      }
-      largest = std::max(largest, load.Largest());
-    }
-    if (largest > kNarrowLimit) break;
-  }
-  return largest;
-}
-
-Entry Arrange(const Entry& entry, int arrangement) {
-  Entry result = entry;
-  result.arrangement = arrangement;
-  for (size_t filter = 0; filter < entry.weights.size(); ++filter) {
-    for (int i = 0; i < kPatternEntries; ++i) {
-      result.weights[filter][i] =
-          entry.weights[filter][kArrangement[arrangement][i]];
-    }
-  }
-  return result;
-}
-
-// Appends the entry in the arrangement that loads 16-bit lanes least; where
-// none keeps within the limit, in two halves that do: a lane then holds one
-// weight, and no weight exceeds the limit.
-void AppendNarrow(const Entry& entry, std::vector<Entry>* entries) {
-  Entry best = Arrange(entry, 0);
-  int best_load = LargestLoad(best, nullptr);
-  for (int arrangement = 1; arrangement < kArrangements; ++arrangement) {
-    Entry candidate = Arrange(entry, arrangement);
-    const int load = LargestLoad(candidate, nullptr);
-    if (load < best_load) {
-      best_load = load;
-      best = std::move(candidate);
-    }
-  }
-  if (best_load <= kNarrowLimit) {
-    entries->push_back(std::move(best));
-    return;
-  }
-  Entry other = best;
-  for (size_t filter = 0; filter < best.weights.size(); ++filter) {
-    best.weights[filter][1] = best.weights[filter][3] = 0;
-    other.weights[filter][0] = other.weights[filter][2] = 0;
-  }
-  entries->push_back(std::move(best));
-  entries->push_back(std::move(other));
-}
-
-// Entries of a filter group in a block: pairs first, then those left alone.
-struct PairedEntries {
-  std::vector<std::pair<const Entry*, const Entry*>> pairs;
-  std::vector<const Entry*> singles;
-};
-
-PairedEntries PairNeighbours(const std::vector<const Entry*>& entries) {
+// Where sums have 32 bits, any two entries make a pair.
+PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries) {
   PairedEntries paired;
   size_t i = 0;
   for (; i + 1 < entries.size(); i += 2) {
@@ -114,53 +22,11 @@ PairedEntries PairNeighbours(const std::vector<const Entry*>& entries) {
   return paired;
 }
 
-// Pairs entries that together stay within the limit of 16-bit sums: heaviest
-// first, each with the heaviest waiting one that it fits.
-PairedEntries PairWithinLimit(const std::vector<const Entry*>& entries) {
-  // Waiting entries looked at; bounds the time where few fit.
-  constexpr size_t kCandidates = 64;
-  std::vector<std::pair<int, const Entry*>> by_load;
-  for (const Entry* entry : entries) {
-    by_load.push_back({LargestLoad(*entry, nullptr), entry});
-  }
-  std::stable_sort(
-      by_load.begin(), by_load.end(),
-      [](const auto& a, const auto& b) { return a.first > b.first; });
-  PairedEntries paired;
-  std::vector<const Entry*>& waiting = paired.singles;
-  for (const auto& [own_load, entry] : by_load) {
-    int best_load = -1;
-    size_t best = 0;
-    for (size_t i = 0; i < std::min(waiting.size(), kCandidates); ++i) {
-      const int load = LargestLoad(*waiting[i], entry);
-      if (load <= kNarrowLimit && load > best_load) {
-        best_load = load;
-        best = i;
-      }
-    }
-    if (best_load < 0) {
-      waiting.push_back(entry);
-    } else {
-      paired.pairs.push_back({waiting[best], entry});
-      waiting.erase(waiting.begin() + best);
-    }
-  }
-  // Channels in rising order: memory is read in the order it lies in.
-  std::sort(paired.pairs.begin(), paired.pairs.end(),
-            [](const auto& a, const auto& b) {
-              return a.first->channel < b.first->channel;
-            });
-  std::sort(waiting.begin(), waiting.end(), [](const Entry* a, const Entry* b) {
-    return a->channel < b->channel;
-  });
-  return paired;
-}
-
 // A group of the kernel: at most kernel.group_size filters of a file's group.
 struct FilterGroup {
   std::vector<int> filters;  // output channels
   std::vector<uint32_t> bias;
-  std::vector<Entry> entries;
+  std::vector<Int8Entry> entries;
 };
 
 class Packer {
@@ -205,7 +71,7 @@ class Packer {
           for (int i = 0; i < kLaneBytes; ++i) {
             const int output = i / kPatternEntries;
             const int tap =
-                taps[kArrangement[arrangement][i % kPatternEntries]];
+                taps[kInt8Arrangements[arrangement][i % kPatternEntries]];
             const int row =
                 output / 2 * description_.stride_height + tap / kKernelSide;
             const int column =
@@ -220,7 +86,9 @@ class Packer {
     return shuffles;
   }
 
-  int arrangements() const { return kernel_.narrow_sums ? kArrangements : 1; }
+  int arrangements() const {
+    return kernel_.narrow_sums ? kInt8ArrangementCount : 1;
+  }
 
   std::vector<FilterGroup> FilterGroups() const {
     std::vector<FilterGroup> groups;
@@ -258,7 +126,7 @@ class Packer {
   void AppendKernel(const GroupKernel& group_kernel, const int8_t* values,
                     FilterGroup* group) const {
     const int zero = description_.input_zero_point + kernel_.input_offset;
-    Entry entry = {group_kernel.channel, group_kernel.pattern, 0, {}};
+    Int8Entry entry = {group_kernel.channel, group_kernel.pattern, 0, {}};
     entry.weights.resize(kernel_.group_size);
     bool empty = true;
     for (size_t i = 0; i < group->filters.size(); ++i) {
@@ -271,7 +139,7 @@ class Packer {
     }
     if (empty) return;
     if (kernel_.narrow_sums) {
-      AppendNarrow(entry, &group->entries);
+      AppendWithinLimit(entry, &group->entries);
     } else {
       group->entries.push_back(std::move(entry));
     }
@@ -281,8 +149,8 @@ class Packer {
                    int channels, std::vector<uint32_t>* words) const {
     std::vector<std::pair<PairedEntries, int>> order;
     for (size_t i = 0; i < groups.size(); ++i) {
-      std::vector<const Entry*> entries;
-      for (const Entry& entry : groups[i].entries) {
+      std::vector<const Int8Entry*> entries;
+      for (const Int8Entry& entry : groups[i].entries) {
         if (entry.channel >= first_channel &&
             entry.channel < first_channel + channels) {
           entries.push_back(&entry);
@@ -341,7 +209,7 @@ class Packer {
         words->push_back(WeightWord(odd->weights[i]));
       }
     }
-    for (const Entry* entry : paired.singles) {
+    for (const Int8Entry* entry : paired.singles) {
       words->push_back(EntryWord(*entry, first_channel));
       for (int i = 0; i < kernel_.group_size; ++i) {
         words->push_back(WeightWord(entry->weights[i]));
@@ -349,13 +217,13 @@ class Packer {
     }
   }
 
-  uint32_t EntryWord(const Entry& entry, int first_channel) const {
+  uint32_t EntryWord(const Int8Entry& entry, int first_channel) const {
     const int shuffle = entry.pattern * arrangements() + entry.arrangement;
     return static_cast<uint32_t>(entry.channel - first_channel) |
            static_cast<uint32_t>(shuffle * shuffle_bytes_) << 16;
   }
 
-  static uint32_t WeightWord(const Quad& weights) {
+  static uint32_t WeightWord(const Int8Quad& weights) {
     uint32_t word;
     std::memcpy(&word, weights.data(), sizeof(word));
     return word;
