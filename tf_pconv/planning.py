@@ -212,13 +212,16 @@ def _walk(model: keras.Model, prefix: str) -> Iterator[_Found]:
 
 
 def _check_not_pruned(model: keras.Model, found: list[_Found], config: PatternConfig) -> None:
-    for wrapper in (each.layer for each in found if isinstance(each.layer, PatternWrapper)):
-        is_same = wrapper.config == config.for_layer(wrapper.layer.name, wrapper.layer)[0]
-        raise ValueError(
-            f"'{model.name}' is pruned already, with {'this' if is_same else 'another'} "
-            f"configuration: go on with fit(), or call strip_pruning first ('{wrapper.name}' has "
-            f"{wrapper.config!r})."
-        )
+    pruned = [each for each in found if isinstance(each.layer, PatternWrapper)]
+    if not pruned:
+        return
+    is_same = all(
+        each.layer.config == config.for_layer(each.path, each.layer.layer)[0] for each in pruned
+    )
+    raise ValueError(
+        f"'{model.name}' is pruned already, with {'this' if is_same else 'another'} configuration: "
+        "go on with fit(), or call strip_pruning first."
+    )
 
 
 def _check_rules(found: list[_Found], config: PatternConfig) -> None:
