@@ -20,13 +20,15 @@ int OutputSize(Padding padding, int size, int stride, int* pad_before) {
   return output;
 }
 
-// Pixels are numbered with int; a tensor, four bytes an element, must be
-// addressable.
+// Rows and columns are int, also those of windows that reach past the edges; a
+// tensor, four bytes an element, must be addressable.
 bool Addressable(const ActivationShape& shape) {
+  constexpr int kMaxPixels = 1 << 30;
   int pixels;
   ptrdiff_t bytes;
   return !__builtin_mul_overflow(shape.batch, shape.height, &pixels) &&
          !__builtin_mul_overflow(pixels, shape.width, &pixels) &&
+         pixels <= kMaxPixels &&
          !__builtin_mul_overflow(ptrdiff_t{pixels}, shape.channels, &bytes) &&
          !__builtin_mul_overflow(bytes, ptrdiff_t{4}, &bytes);
 }

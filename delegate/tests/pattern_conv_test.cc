@@ -231,6 +231,8 @@ TEST(ResizeTest, RefusesWhatDoesNotFit) {
     EXPECT_NE(error({0, 9, 9, 16}).find("at least 1"), std::string::npos);
     EXPECT_NE(error({65536, 65536, 3, 16}).find("too large"),
               std::string::npos);
+    EXPECT_NE(error({1, 2147483647, 3, 16}).find("too large"),
+              std::string::npos);
     // A refused shape changes nothing.
     EXPECT_EQ(conv->output_shape().height, 1);
   }
