@@ -21,7 +21,6 @@ from tf_pconv.wrappers import PatternWrapper
 
 if TYPE_CHECKING:
     from tf_pconv import lite
-    from tf_pconv.report import plot_patterns
     from tf_pconv.runtime import delegate_path, load_delegate
 
 __version__ = "0.1.0"
@@ -41,17 +40,15 @@ __all__ = [
     "natural_patterns",
     "plan",
     "plot_patterns",
-    "plot_patterns",
     "prune_patterns",
     "schedules",
     "strip_pruning",
     "update_pattern_step",
 ]
 
-# Imported when first used: training needs neither TensorFlow Lite nor pictures nor the delegate.
+# Imported when first used: training needs neither TensorFlow Lite nor the delegate.
 _LAZY = {
     "lite": ("tf_pconv.lite", None),
-    "plot_patterns": ("tf_pconv.report", "plot_patterns"),
     "delegate_path": ("tf_pconv.runtime", "delegate_path"),
     "load_delegate": ("tf_pconv.runtime", "load_delegate"),
 }
