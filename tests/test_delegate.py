@@ -1,5 +1,6 @@
 """The delegate inside the interpreters of LiteRT and TensorFlow."""
 
+import re
 import threading
 
 import numpy as np
@@ -261,11 +262,17 @@ def test_a_forced_kernel_is_used(rng, capfd):
     assert_agrees(actual, run(open_reference(model), x))
 
 
-def test_an_unknown_kernel_is_named(rng):
+def test_a_kernel_of_the_other_type_is_an_error_where_nothing_else_can_run(rng, capfd):
     conv = Conv(pattern_kernel(rng, 8, 8))
-    model = convert(rng, conv, (1, 8, 8, 8), pattern_format="fkw")
-    with pytest.raises((RuntimeError, ValueError), match="no-such-kernel"):
-        open_delegated(model, {"kernel": "no-such-kernel"})
+    shape = (1, 8, 8, 8)
+    open_delegated(convert(rng, conv, shape, int8=True), {"log_level": "verbose"})
+    kernel = re.search(r"runs kernel (\S+)", capfd.readouterr().err)[1]
+    options = {"kernel": kernel}
+    if kernel != "reference":
+        with pytest.raises((RuntimeError, ValueError), match=f'PConv2D node 0.*"{kernel}"'):
+            open_delegated(convert(rng, conv, shape, pattern_format="fkw"), options)
+        open_delegated(convert(rng, conv, shape), options)
+        assert delegated(capfd)[0] == 0
 
 
 def test_the_log_can_be_silent(rng, capfd):

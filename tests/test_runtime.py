@@ -44,6 +44,7 @@ def test_options_are_converted(options):
         ({"min_speedup": -1}, r"min_speedup is '-1'; accepted is a decimal number"),
         ({"min_speedup": float("nan")}, r"min_speedup is 'nan'"),
         ({"require_delegation": "yes"}, r"require_delegation is 'yes'; accepted are true"),
+        ({"kernel": "no-such-kernel"}, r"kernel is 'no-such-kernel', and this processor runs no"),
         ({"log_level": "debug"}, r"log_level is 'debug'; accepted are none, info and verbose"),
     ],
 )

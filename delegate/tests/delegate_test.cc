@@ -35,7 +35,10 @@ Options TestOptions() {
 }
 
 DelegatePointer MakeDelegate(const Options& options = TestOptions()) {
-  return DelegatePointer(CreateDelegate(options));
+  Status status;
+  DelegatePointer delegate(CreateDelegate(options, &status));
+  EXPECT_TRUE(status.ok()) << status.message();
+  return delegate;
 }
 
 // One filter, one channel, all four weights 1 in the upper left 2x2 block.
@@ -469,13 +472,12 @@ INSTANTIATE_TEST_SUITE_P(
                    "bias has 2 values"}),
     [](const auto& info) { return std::string(info.param.name); });
 
-TEST(DelegateTest, UnknownKernelIsAnErrorForPConv2D) {
+TEST(DelegateTest, UnknownKernelIsAnError) {
   Options options = TestOptions();
   std::string("no-such-kernel").copy(options.kernel, Options::kMaxKernelName);
-  PConv2DGraph graph;
-  auto delegate = MakeDelegate(options);
-  EXPECT_EQ(graph.Delegate(delegate.get()), kTfLiteError);
-  EXPECT_THAT(graph.error(), HasSubstr("no-such-kernel"));
+  Status status;
+  EXPECT_EQ(CreateDelegate(options, &status), nullptr);
+  EXPECT_THAT(status.message(), HasSubstr("'no-such-kernel'"));
 }
 
 TEST(DelegateTest, EmptyDelegationIsAnErrorWhereRequired) {

@@ -12,7 +12,7 @@
 
 extern "C" {
 
-enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1, kTfLiteDelegateError = 2 };
+enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 };
 
 enum TfLiteType : int {
   kTfLiteFloat32 = 1,
@@ -26,11 +26,9 @@ enum TfLiteType : int {
 enum TfLiteAllocationType : int {
   kTfLiteMmapRo = 1,
   kTfLiteArenaRw = 2,
-  kTfLiteDynamic = 4,
 };
 
 enum TfLiteQuantizationType : int {
-  kTfLiteNoQuantization = 0,
   kTfLiteAffineQuantization = 1,
 };
 

@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "delegate/core/status.h"
+#include "delegate/core/pattern_conv.h"
+#include "delegate/core/pattern_weights.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/tflite/partition.h"
 #include "delegate/tflite/region.h"
@@ -17,8 +18,27 @@ namespace {
 
 TfLiteStatus Report(TfLiteContext* context, const Status& status) {
   if (status.ok()) return kTfLiteOk;
-  context->ReportError(context, "tf_pconv: %s", status.message());
+  // The runtime puts its own reports right after this one.
+  context->ReportError(context, "tf_pconv: %s.\n", status.message());
   return kTfLiteError;
+}
+
+// Tries the kernel on the smallest convolution.
+bool CanRunKernel(const char* name, DataType type) {
+  PatternWeights weights;
+  weights.type = type;
+  weights.filters = weights.channels = 1;
+  weights.patterns = {0b000001111};
+  weights.filter_order = {0};
+  weights.group_begin = {0, 0};
+  ConvDescription description;
+  description.weights = &weights;
+  if (type == DataType::kInt8) {
+    weights.scales = {1.0f};
+    description.input_scale = description.output_scale = 1.0f;
+  }
+  Status status;
+  return PatternConv::Create(description, {name}, &status) != nullptr;
 }
 
 class Delegate {
@@ -163,8 +183,17 @@ class Delegate {
 
 }  // namespace
 
-TfLiteDelegate* CreateDelegate(const Options& options) {
+TfLiteDelegate* CreateDelegate(const Options& options, Status* status) {
+  if (!CanRunKernel(options.kernel, DataType::kFloat32) &&
+      !CanRunKernel(options.kernel, DataType::kInt8)) {
+    *status = Status::Error(
+        "option kernel is '%s', and this processor runs no kernel of that "
+        "name; log_level verbose shows the names of those in use",
+        options.kernel);
+    return nullptr;
+  }
   auto* delegate = new (std::nothrow) Delegate(options);
+  *status = delegate == nullptr ? Status::Error("out of memory") : Status();
   return delegate == nullptr ? nullptr : delegate->base();
 }
 

@@ -18,13 +18,10 @@ TF_PCONV_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(
   // Python's loaders pass `count` as an int, which leaves its upper half open.
   tf_pconv::Status status = tf_pconv::ParseOptions(
       keys, values, static_cast<uint32_t>(count), &options);
-  if (status.ok()) {
-    TfLiteDelegate* delegate = tf_pconv::CreateDelegate(options);
-    if (delegate != nullptr) return delegate;
-    status = tf_pconv::Status::Error("out of memory");
-  }
-  if (report_error != nullptr) report_error(status.message());
-  return nullptr;
+  TfLiteDelegate* delegate = nullptr;
+  if (status.ok()) delegate = tf_pconv::CreateDelegate(options, &status);
+  if (!status.ok() && report_error != nullptr) report_error(status.message());
+  return delegate;
 }
 
 TF_PCONV_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate) {
