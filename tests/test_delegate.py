@@ -129,6 +129,26 @@ def test_resizing_reaches_nodes_inside_a_region(rng, capfd):
     assert delegated(capfd)[0] == 4
 
 
+@pytest.mark.parametrize("pattern_format", ["dense", "fkw"])
+def test_shapes_that_only_a_run_decides(rng, capfd, pattern_format):
+    first, second = (Conv(pattern_kernel(rng, 8, 8)) for _ in range(2))
+
+    def function(x):
+        side = tf.cast(x[0, 0, 0, 0], tf.int32)
+        x = tf.ensure_shape(x[:, :side, :side], (1, None, None, 8))
+        return second(first(x))
+
+    model = convert(rng, function, (1, 12, 12, 8), pattern_format=pattern_format)
+    reference, interpreter = open_reference(model), open_delegated(model)
+    assert delegated(capfd)[0] == 2
+    for side in (5, 9, 3):
+        x = random_input(rng, model, (1, 12, 12, 8))
+        x[0, 0, 0, 0] = side
+        actual = run(interpreter, x)
+        assert actual.shape == (1, side, side, 8)
+        np.testing.assert_allclose(actual, run(reference, x), atol=1e-4)
+
+
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
 def test_threads_do_not_change_the_result(rng, int8):
     conv = Conv(pattern_kernel(rng, 24, 32, 4))

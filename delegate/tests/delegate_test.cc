@@ -231,6 +231,18 @@ TEST(DelegateTest, Conv2DThatDoesNotPayStaysWithTheRuntime) {
   EXPECT_THAT(selection.refused[0].reason.message(), HasSubstr("min_speedup"));
 }
 
+TEST(DelegateTest, SidesThatTheInputDecidesAreNotTakenForSmall) {
+  const auto predict = [](const std::vector<int>& signature) {
+    Conv2DGraph graph;
+    graph.tensor(graph.input).dims = graph.arrays().Ints({1, 1, 1, 2});
+    graph.tensor(graph.input).dims_signature = graph.arrays().Ints(signature);
+    Selection selection;
+    EXPECT_TRUE(SelectNodes(&graph.context(), TestOptions(), &selection).ok());
+    return selection.convs.at(0).speedup;
+  };
+  EXPECT_GT(predict({-1, -1, -1, 2}), predict({-1, 1, 1, 2}));
+}
+
 // What keeps a CONV_2D with the runtime, and the reason given.
 struct Refusal {
   const char* name;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <utility>
@@ -106,8 +107,10 @@ class Delegate {
   // The pool of as many threads as the options or the interpreter say.
   Status CreatePool(const TfLiteContext& context) {
     int threads = options_.num_threads;
-    if (threads == 0) threads = context.recommended_num_threads;
-    if (threads < 1) threads = 1;
+    if (threads == 0) {
+      threads =
+          std::clamp(context.recommended_num_threads, 1, Options::kMaxThreads);
+    }
     for (const auto& pool : pools_) {
       if (pool->threads() != threads) continue;
       pool_ = pool.get();

@@ -8,7 +8,6 @@ namespace {
 
 using std::string_view;
 
-constexpr int kMaxThreads = 256;
 constexpr size_t kMaxDigits = 9;  // fit into an int
 
 bool ParseDigits(string_view text, int* value) {
@@ -39,10 +38,11 @@ bool ParseDecimal(string_view text, double* value) {
 
 Status ParseNumThreads(const char* value, Options* options) {
   int threads = 0;
-  if (!ParseDigits(value, &threads) || threads < 1 || threads > kMaxThreads) {
+  if (!ParseDigits(value, &threads) || threads < 1 ||
+      threads > Options::kMaxThreads) {
     return Status::Error(
         "option num_threads is '%s'; accepted is a number from 1 to %d", value,
-        kMaxThreads);
+        Options::kMaxThreads);
   }
   options->num_threads = threads;
   return Status();

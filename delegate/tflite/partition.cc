@@ -9,6 +9,9 @@
 namespace tf_pconv {
 namespace {
 
+// Stands, in predictions, for a side that is not known yet.
+constexpr int kAssumedSide = 32;
+
 struct GraphNode {
   int index;
   const TfLiteNode* node;
@@ -26,6 +29,11 @@ int CountReads(const TfLiteNode& node, int tensor) {
   if (node.inputs == nullptr) return 0;
   const int* begin = node.inputs->data;
   return static_cast<int>(std::count(begin, begin + node.inputs->size, tensor));
+}
+
+// In a file, a side that only the input decides is 1 with the signature -1.
+void AssumeSide(int signature, int* side) {
+  if (signature == -1 && *side == 1) *side = kAssumedSide;
 }
 
 class Selector {
@@ -146,6 +154,11 @@ class Selector {
     ActivationShape input;
     const TfLiteTensor* tensor = FindTensor(*context_, conv->input);
     if (!ReadActivationShape(*tensor, &input).ok()) return 0.0;
+    const TfLiteIntArray* signature = tensor->dims_signature;
+    if (signature != nullptr && signature->size == 4) {
+      AssumeSide(signature->data[1], &input.height);
+      AssumeSide(signature->data[2], &input.width);
+    }
     return PredictSpeedup(conv->description, input);
   }
 
