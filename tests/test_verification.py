@@ -7,6 +7,7 @@ from tflite_models import Conv, chain, pattern_weights, quantize
 import tf_pconv
 from tf_pconv.lite import fkw, flatbuffer, pack, verification, verify_packed
 from tf_pconv.lite.convolutions import find_convolutions
+from tf_pconv.lite.isolation import isolate_dense
 from tf_pconv.lite.verification import UnverifiedWarning, VerificationError
 
 
@@ -107,8 +108,7 @@ class TestInputs:
         original = flatbuffer.parse(model(rng, int8=True))
         for conv in find_convolutions(original):
             inputs = verification._inputs(original, conv, np.random.default_rng(0))
-            alone = verification._alone(original, conv)
-            outputs = verification._run(alone, inputs, None)
+            outputs = verification._run(isolate_dense(original, conv), inputs, None)
             saturated = np.mean((outputs == outputs.min()) | (outputs == outputs.max()))
             assert saturated < 0.6
             assert len(np.unique(outputs)) > 100

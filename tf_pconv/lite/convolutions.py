@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tf_pconv.lite import fkw, pconv2d, sparse_tensor
-from tf_pconv.lite.flatbuffer import builtin_code, enum_name, schema, text
+from tf_pconv.lite.flatbuffer import builtin_code, enum_name, items, schema, text
 from tf_pconv.lite.pattern_weights import KERNEL_SIZE, PatternWeights
 from tf_pconv.lite.recognition import NoPatternsError, recognize_patterns
 
@@ -84,15 +84,15 @@ class Graph:
     """
 
     def __init__(self, model: Any, index: int):
-        names = [_operator_name(code) for code in model.operatorCodes or ()]
+        names = [_operator_name(code) for code in items(model.operatorCodes)]
         self.index = index
         self.subgraph = model.subgraphs[index]
-        self.operators = self.subgraph.operators or []
+        self.operators = items(self.subgraph.operators)
         self.kinds = [names[operator.opcodeIndex] for operator in self.operators]
         self.maker = {
             output: place
             for place, operator in enumerate(self.operators)
-            for output in operator.outputs
+            for output in items(operator.outputs)
         }
         self._buffers = model.buffers
 
@@ -100,14 +100,27 @@ class Graph:
         """Returns a `TensorT` of the subgraph."""
         return self.subgraph.tensors[index]
 
+    def operands(self, place: int) -> list[int]:
+        """Returns what every operator of its kind has: its first inputs and its first output."""
+        operator = self.operators[place]
+        inputs = 1 if self.kinds[place] in (DENSIFY, DEQUANTIZE) else 2
+        operands = [*items(operator.inputs)[:inputs], *items(operator.outputs)[:1]]
+        if len(operands) < inputs + 1 or min(operands) < 0:
+            raise ValueError(
+                f"The file is damaged: operator {place} of subgraph {self.index}, "
+                f"{self.kinds[place]}, lacks an input or output."
+            )
+        return [int(tensor) for tensor in operands]
+
     def data(self, index: int) -> np.ndarray | None:
         """Returns the bytes of a constant tensor of this file; None for others."""
         tensor = self.tensor(index)
-        data = self._buffers[tensor.buffer].data
-        variable = tensor.isVariable or index in self.maker or index in self.subgraph.inputs
-        if data is None or len(data) == 0 or variable or getattr(tensor, "externalBuffer", 0):
+        data = items(self._buffers[tensor.buffer].data)
+        is_input = index in items(self.subgraph.inputs)
+        variable = tensor.isVariable or is_input or index in self.maker
+        if variable or getattr(tensor, "externalBuffer", 0):
             return None
-        return np.asarray(data, np.uint8)
+        return np.asarray(data, np.uint8) if len(data) else None
 
 
 class _UnfitError(Exception):
@@ -123,12 +136,10 @@ def _operator_name(code: Any) -> str:
 
 def _describe(graph: Graph, place: int, kind: str, known: dict) -> Convolution:
     operator = graph.operators[place]
-    if operator.inputs is None or len(operator.inputs) < 2 or min(operator.inputs[:2]) < 0:
-        raise ValueError(f"Operator {place} of subgraph {graph.index}, {kind}, has no weights.")
-    source, filter_tensor, output = operator.inputs[0], operator.inputs[1], operator.outputs[0]
+    source, filter_tensor, output = graph.operands(place)
     weights_tensor, maker = filter_tensor, graph.maker.get(filter_tensor)
     if maker is not None and graph.kinds[maker] in (DENSIFY, DEQUANTIZE):
-        weights_tensor = graph.operators[maker].inputs[0]
+        weights_tensor, _ = graph.operands(maker)
         if graph.kinds[maker] == DENSIFY and kind == CONV_2D:
             kind = SPARSE_CONV_2D
     data = graph.data(weights_tensor)
@@ -142,7 +153,7 @@ def _describe(graph: Graph, place: int, kind: str, known: dict) -> Convolution:
             _type_name(graph.tensor(weights_tensor)),
             _type_name(graph.tensor(output)),
         ),
-        weights_tensor=int(weights_tensor),
+        weights_tensor=weights_tensor,
         shape=_shape(graph.tensor(filter_tensor)),
         stored_bytes=0 if data is None else len(data),
     )
@@ -298,7 +309,7 @@ def _quantization(tensor: Any) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
-    return () if tensor.shape is None else tuple(int(side) for side in tensor.shape)
+    return tuple(int(side) for side in items(tensor.shape))
 
 
 def _type_name(tensor: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import itertools
 import os
 import struct
 from collections.abc import Iterator
@@ -117,6 +118,11 @@ def text(name: bytes | str | None) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name or ""
 
 
+def items(vector: Any) -> Any:
+    """Returns a vector of the file, empty where the file leaves it out."""
+    return () if vector is None else vector
+
+
 def enum_name(enumeration: type, value: int) -> str:
     """Returns the name of a value of one of the schema's enumerations."""
     names = {number: name for name, number in vars(enumeration).items() if name[0] != "_"}
@@ -170,7 +176,7 @@ def _take_outside_data(model: Any, data: bytes) -> None:
         if buffer.offset > 1:  # 1 marks an empty buffer.
             buffer.data = outside(buffer.offset, buffer.size)
     for subgraph in model.subgraphs:
-        for operator in subgraph.operators or ():
+        for operator in items(subgraph.operators):
             if operator.largeCustomOptionsOffset:
                 operator.customOptions = outside(
                     operator.largeCustomOptionsOffset, operator.largeCustomOptionsSize
@@ -181,16 +187,16 @@ def _take_outside_data(model: Any, data: bytes) -> None:
 def _check_references(model: Any) -> None:
     """Checks that operators name tensors, codes and buffers that exist."""
     for subgraph in model.subgraphs:
-        tensors = subgraph.tensors or ()
+        tensors = items(subgraph.tensors)
         if any(tensor.buffer >= len(model.buffers) for tensor in tensors):
             raise ValueError("a tensor names a buffer that does not exist")
         named = [subgraph.inputs, subgraph.outputs]
-        for operator in subgraph.operators or ():
-            if operator.opcodeIndex >= len(model.operatorCodes):
+        for operator in items(subgraph.operators):
+            if operator.opcodeIndex >= len(items(model.operatorCodes)):
                 raise ValueError("an operator has no operator code")
             named += [operator.inputs, operator.outputs]
-        for places in named:
-            if places is not None and len(places) and max(places) >= len(tensors):
+        for place in itertools.chain.from_iterable(map(items, named)):
+            if not -1 <= place < len(tensors):
                 raise ValueError("an operator names a tensor that does not exist")
 
 
@@ -207,7 +213,7 @@ def _refuse_unknown_fields(fb: Any, model: Any) -> None:
 def _tables(fb: Any, model: Any) -> Iterator[tuple[str, Any]]:
     """Yields the schema names and raw tables of a model."""
 
-    def items(parent: Any, field: str) -> Iterator[Any]:
+    def entries(parent: Any, field: str) -> Iterator[Any]:
         for place in range(getattr(parent, field + "Length")()):
             yield getattr(parent, field)(place)
 
@@ -218,15 +224,15 @@ def _tables(fb: Any, model: Any) -> Iterator[tuple[str, Any]]:
         ("Metadata", "Metadata"),
         ("SignatureDefs", "SignatureDef"),
     ):
-        for item in items(model, field):
+        for item in entries(model, field):
             yield name, item._tab
-    for subgraph in items(model, "Subgraphs"):
+    for subgraph in entries(model, "Subgraphs"):
         yield "SubGraph", subgraph._tab
-        for tensor in items(subgraph, "Tensors"):
+        for tensor in entries(subgraph, "Tensors"):
             yield "Tensor", tensor._tab
             if tensor.Quantization() is not None:
                 yield "QuantizationParameters", tensor.Quantization()._tab
-        for operator in items(subgraph, "Operators"):
+        for operator in entries(subgraph, "Operators"):
             yield "Operator", operator._tab
             if operator.BuiltinOptionsType():
                 name = enum_name(fb.BuiltinOptions, operator.BuiltinOptionsType())

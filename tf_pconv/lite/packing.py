@@ -20,7 +20,7 @@ from tf_pconv.lite.convolutions import (
     Graph,
     find_convolutions,
 )
-from tf_pconv.lite.flatbuffer import builtin_code, load, parse, schema, serialize
+from tf_pconv.lite.flatbuffer import builtin_code, items, load, parse, schema, serialize
 from tf_pconv.lite.inspection import ModelReport, report_convolutions
 from tf_pconv.lite.pattern_weights import KERNEL_SIZE, PatternWeights
 
@@ -148,7 +148,7 @@ def _weights_key(convolution: Convolution) -> TensorKey:
 
 def _leave_shared_weights(model: Any, convolutions: list[Convolution]) -> None:
     """Gives a reason to convolutions whose weights something else reads as well."""
-    movable = not any(entry.name == _OPERATOR_PLACES for entry in model.metadata or ())
+    movable = not any(entry.name == _OPERATOR_PLACES for entry in items(model.metadata))
     for index in range(len(model.subgraphs)):
         graph = Graph(model, index)
         own = [conv for conv in convolutions if conv.subgraph == index and not conv.reason]
@@ -167,13 +167,13 @@ def _leave_shared_weights(model: Any, convolutions: list[Convolution]) -> None:
 
 def _readers(graph: Graph, tensor: int) -> Iterable[int | None]:
     """Yields the operators that read a tensor, through DENSIFY; None for the graph's outputs."""
-    if tensor in graph.subgraph.outputs:
+    if tensor in items(graph.subgraph.outputs):
         yield None
     for place, operator in enumerate(graph.operators):
-        if tensor not in (() if operator.inputs is None else operator.inputs):
+        if tensor not in items(operator.inputs):
             continue
         if graph.kinds[place] == DENSIFY:
-            yield from _readers(graph, operator.outputs[0])
+            yield from _readers(graph, graph.operands(place)[-1])
         else:
             yield place
 
@@ -230,10 +230,10 @@ def _replace_data(model: Any, new: dict[TensorKey, bytes]) -> None:
     fb = schema()
     users: dict[int, set[TensorKey | None]] = collections.defaultdict(set)
     for subgraph, graph in enumerate(model.subgraphs):
-        for place, tensor in enumerate(graph.tensors or ()):
+        for place, tensor in enumerate(items(graph.tensors)):
             users[tensor.buffer].add((subgraph, place))
-    metadata = [entry.buffer for entry in model.metadata or ()]
-    for buffer in (*metadata, *(() if model.metadataBuffer is None else model.metadataBuffer)):
+    metadata = [entry.buffer for entry in items(model.metadata)]
+    for buffer in (*metadata, *items(model.metadataBuffer)):
         users[buffer].add(None)
     placed: dict[tuple[int, bytes], int] = {}
     for (subgraph, place), data in new.items():
@@ -254,8 +254,8 @@ def _remove_idle_densify(model: Any, convolutions: list[Convolution]) -> None:
         graph = Graph(model, index)
         graph.subgraph.operators = [
             operator
-            for operator, kind in zip(graph.operators, graph.kinds, strict=True)
-            if kind != DENSIFY or list(_readers(graph, operator.outputs[0]))
+            for place, operator in enumerate(graph.operators)
+            if graph.kinds[place] != DENSIFY or list(_readers(graph, graph.operands(place)[-1]))
         ]
 
 
@@ -279,7 +279,7 @@ def _remove_unused_codes(model: Any) -> None:
 
     The others are put in the order of their first use, as TensorFlow's converter does.
     """
-    operators = [op for graph in model.subgraphs for op in graph.operators or ()]
+    operators = [op for graph in model.subgraphs for op in items(graph.operators)]
     used = list(dict.fromkeys(operator.opcodeIndex for operator in operators))
     model.operatorCodes = [model.operatorCodes[index] for index in used]
     for operator in operators:

@@ -34,8 +34,11 @@ def encode_options(options: Any) -> bytes:
     activation = enum_name(fb.ActivationFunctionType, options.fusedActivationFunction)
     if activation not in _ACTIVATIONS:
         raise ValueError(f"fused activation {activation}")
+    padding = options.padding
+    if padding not in (fb.Padding.SAME, fb.Padding.VALID):
+        raise ValueError(f"padding {padding}")
     data = _OPTIONS.pack(
-        _OPTIONS_VERSION, options.padding, *strides, *dilations, _ACTIVATIONS.index(activation), 0
+        _OPTIONS_VERSION, padding, *strides, *dilations, _ACTIVATIONS.index(activation), 0
     )
     if vars(decode_options(data)) != vars(options):
         raise ValueError("the operator has options that PConv2D lacks")

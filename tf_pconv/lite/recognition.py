@@ -20,6 +20,8 @@ GROUP_SIZES = (16, 8, 4, 2, 1)
 GROUP_OVERHEAD = 0.1
 """Share of kernels that a group size may store beyond what group size 1 stores."""
 
+_CHANNEL_BLOCK = 64
+
 
 class NoPatternsError(ValueError):
     """The weights do not follow patterns; the message is the reason."""
@@ -105,15 +107,14 @@ def _group_filters(masks: np.ndarray, group_size: int, stored_alone: int) -> np.
     # Filters with many weights first: what fits them is least a matter of chance.
     pool = np.argsort(-MASK_SIZE[masks].sum(axis=1, dtype=np.int64), kind="stable")
     while len(pool) >= group_size:
-        places, union = _find_mates(masks[pool], group_size)
-        group = pool[places]
+        group, union = _find_mates(masks, pool, group_size)
         kernels = group_size * int(np.count_nonzero(union))
         # While the short group has room, a filter without real mates is likely to belong there.
         by_chance = len(alone) < rest and kernels > 1.5 * np.count_nonzero(masks[group])
         if len(group) == group_size and not by_chance:
             groups.append(np.sort(group))
             stored += kernels
-            pool = np.delete(pool, places)
+            pool = pool[~np.isin(pool, group)]
         else:
             alone.append(pool[0])
             pool = pool[1:]
@@ -127,26 +128,37 @@ def _group_filters(masks: np.ndarray, group_size: int, stored_alone: int) -> np.
     return np.concatenate([*groups, last])
 
 
-def _find_mates(masks: np.ndarray, group_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gathers filters that fit one mask with the first, the most similar ones first.
+def _find_mates(
+    masks: np.ndarray, pool: np.ndarray, group_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gathers filters that fit one mask with the first of the pool, the most similar ones first.
 
     Returns:
-        Their places (fewer than `group_size` where no more fit) and the shared mask (channels,).
+        The filters (fewer than `group_size` where no more fit) and their shared mask (channels,).
     """
-    union = masks[0]
-    places = [0]
-    candidates = np.arange(1, len(masks))
-    while len(places) < group_size:
-        sizes = MASK_SIZE[masks[candidates] | union]
-        candidates = candidates[sizes.max(axis=1, initial=0) <= PATTERN_ENTRIES]
+    union = masks[pool[0]]
+    group = [pool[0]]
+    candidates = pool[1:]
+    while len(group) < group_size:
+        candidates = _fitting(masks, candidates, union)
         if not len(candidates):
             break
         differences = MASK_SIZE[masks[candidates] ^ union].sum(axis=1, dtype=np.int64)
         best = int(differences.argmin())
-        places.append(candidates[best])
+        group.append(candidates[best])
         union = union | masks[candidates[best]]
         candidates = np.delete(candidates, best)
-    return np.array(places), union
+    return np.array(group), union
+
+
+def _fitting(masks: np.ndarray, candidates: np.ndarray, union: np.ndarray) -> np.ndarray:
+    """Returns the candidates each kernel of which fits one pattern with that of `union`."""
+    # A few channels are enough to rule out almost every filter of another group.
+    for begin in range(0, len(union), _CHANNEL_BLOCK):
+        block = slice(begin, begin + _CHANNEL_BLOCK)
+        sizes = MASK_SIZE[masks[candidates, block] | union[block]]
+        candidates = candidates[sizes.max(axis=1, initial=0) <= PATTERN_ENTRIES]
+    return candidates
 
 
 def _build(

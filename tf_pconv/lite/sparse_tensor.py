@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from tf_pconv.lite.flatbuffer import schema
+from tf_pconv.lite.flatbuffer import items, schema
 
 
 def to_dense(sparsity: Any, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -25,9 +26,9 @@ def to_dense(sparsity: Any, values: np.ndarray, shape: tuple[int, ...]) -> np.nd
     """
     levels = sparsity.dimMetadata
     traversal = np.asarray(sparsity.traversalOrder)
-    blocks = np.asarray(() if sparsity.blockMap is None else sparsity.blockMap, np.int64)
+    blocks = np.asarray(items(sparsity.blockMap), np.int64)
     try:
-        coordinates = _coordinates(levels)
+        coordinates = _coordinates(levels, limit=math.prod(shape))
         position = np.zeros((len(shape), coordinates.shape[1]), np.int64)
         for level, dimension in enumerate(traversal):
             if dimension >= len(shape):
@@ -38,24 +39,28 @@ def to_dense(sparsity: Any, values: np.ndarray, shape: tuple[int, ...]) -> np.nd
                 step = levels[np.flatnonzero(traversal == len(shape) + block)[0]].denseSize
             position[dimension] += step * coordinates[level]
         dense = np.zeros(shape, values.dtype)
-        dense[tuple(position)] = values
-    except (IndexError, ValueError, TypeError, AttributeError) as error:
+        # Unlike an index, this refuses negative coordinates.
+        dense.ravel()[np.ravel_multi_index(tuple(position), shape)] = values
+    except (IndexError, ValueError, TypeError, AttributeError, MemoryError) as error:
         raise ValueError(f"the sparse weights are damaged: {error}") from error
     return dense
 
 
-def _coordinates(levels: list[Any]) -> np.ndarray:
+def _coordinates(levels: list[Any], limit: int) -> np.ndarray:
     """Coordinate of each stored value in each traversed dimension, int64 (levels, values)."""
     csr = schema().DimensionType.SPARSE_CSR
     coordinates = np.zeros((len(levels), 1), np.int64)
     for level, metadata in enumerate(levels):
+        parents = coordinates.shape[1]
         if metadata.format == csr:
             segments = np.asarray(metadata.arraySegments.values, np.int64)
-            counts = segments[1:] - segments[:-1]
-            places = np.asarray(metadata.arrayIndices.values)
+            counts, places = segments[1:] - segments[:-1], metadata.arrayIndices.values
+            children = int(counts.sum())
         else:
-            counts = np.full(coordinates.shape[1], metadata.denseSize)
-            places = np.tile(np.arange(metadata.denseSize), coordinates.shape[1])
+            counts, places = metadata.denseSize, range(metadata.denseSize)
+            children = parents * metadata.denseSize
+        if not 0 <= children <= limit:
+            raise ValueError(f"{children:,} values in a tensor of {limit:,}")
         coordinates = np.repeat(coordinates, counts, axis=1)
-        coordinates[level] = places
+        coordinates[level] = np.tile(places, 1 if metadata.format == csr else parents)
     return coordinates
