@@ -31,7 +31,7 @@ demo: setup ## Prune, fine-tune, convert and time a small network (digits)
 	$(python) examples/digits.py
 
 test: setup ## Run all tests
-	bazel test -c opt //...
+	bazel test //...
 	$(python) -m pytest $(PYTEST_FLAGS)
 
 bench: setup ## Time pattern layers against dense XNNPACK

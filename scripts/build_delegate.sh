@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=//delegate/tflite:libtf_pconv_delegate.so
-bazel build -c opt "$target"
+bazel build "$target"
 
 # Renaming keeps a running program that has mapped the old library alive.
 mkdir -p tf_pconv/_native
