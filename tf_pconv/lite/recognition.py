@@ -137,6 +137,8 @@ def _find_mates(
         The filters (fewer than `group_size` where no more fit) and their shared mask (channels,).
     """
     union = masks[pool[0]]
+    if not union.any():  # The pool starts with most weights: all that follows is zeros, too.
+        return pool[:group_size], union
     group = [pool[0]]
     candidates = pool[1:]
     while len(group) < group_size:
