@@ -1,9 +1,11 @@
+import contextlib
 import json
 
 import numpy as np
 import pytest
 from tflite_models import Conv, ModelBuilder, chain, pattern_weights, quantize
 
+import tf_pconv
 from tf_pconv.lite import inspect, pack
 from tf_pconv.lite.inspection import format_bytes
 
@@ -102,6 +104,47 @@ class TestData:
         path.write_text("hello, world")
         with pytest.raises(ValueError, match="not a TensorFlow Lite file"):
             inspect(path)
+
+
+class TestDelegateAgrees:
+    """What a report says that the delegate can take is what it takes when asked to take all."""
+
+    @pytest.mark.parametrize("int8", [False, True])
+    @pytest.mark.parametrize(
+        ("filters", "channels", "group_size", "options"),
+        [
+            (8, 6, 1, {}),
+            (30, 17, 4, {"stride": 2, "padding": "VALID", "activation": "RELU"}),
+            (33, 20, 16, {"activation": "RELU6"}),
+            (8, 6, 2, {"dilation": 2}),
+            (8, 6, 2, {"stride": 3}),
+            (8, 6, 2, {"activation": "TANH"}),
+            (8, 6, None, {}),
+        ],
+    )
+    def test_on_one_convolution(self, rng, int8, filters, channels, group_size, options):
+        from ai_edge_litert.interpreter import Interpreter
+
+        settings = {"min_speedup": 0, "require_delegation": True, "log_level": "none"}
+        try:
+            delegate = tf_pconv.load_delegate(settings)
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+        weights = (
+            rng.normal(size=(filters, 3, 3, channels)).astype(np.float32)
+            if group_size is None
+            else pattern_weights(rng, filters, channels, group_size)
+        )
+        conv = Conv(*(quantize(weights) if int8 else (weights, None)), **options)
+        model = chain(conv, side=12).serialize()
+        (row,) = inspect(model).convolutions
+        expectation = (
+            pytest.raises(RuntimeError, match="none of 1 nodes can be delegated")
+            if row.delegate == "never"
+            else contextlib.nullcontext()
+        )
+        with expectation:
+            Interpreter(model_content=model, experimental_delegates=[delegate]).allocate_tensors()
 
 
 class TestTable:
