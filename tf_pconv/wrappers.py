@@ -211,7 +211,8 @@ class PatternWrapper(keras.layers.Wrapper):
         """Returns the kernel with the final mask multiplied in, (kh, kw, in, out)."""
         kernel = ops.convert_to_tensor(self.kernel)
         mask = self.config.method.final_mask(kernel, self.state, self.target)
-        return kernel * ops.cast(mask, kernel.dtype)
+        # Not the product, which is a negative zero for negative weights.
+        return ops.where(ops.cast(mask, "bool"), kernel, ops.zeros_like(kernel))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """As the layer."""

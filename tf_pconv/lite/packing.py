@@ -6,7 +6,7 @@ import collections
 import copy
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -165,7 +165,7 @@ def _leave_shared_weights(model: Any, convolutions: list[Convolution]) -> None:
                 conv.reason = "its DENSIFY cannot go: the file names operators by their place"
 
 
-def _readers(graph: Graph, tensor: int) -> Iterable[int | None]:
+def _readers(graph: Graph, tensor: int) -> Iterator[int | None]:
     """Yields the operators that read a tensor, through DENSIFY; None for the graph's outputs."""
     if tensor in items(graph.subgraph.outputs):
         yield None
