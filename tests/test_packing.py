@@ -376,6 +376,11 @@ class TestBadFiles:
             with pytest.raises(ValueError, match=r"\d bytes\) is truncated or damaged: .*\.$"):
                 pack(model[:length])
 
+    def test_too_large(self, rng, monkeypatch):
+        monkeypatch.setattr(flatbuffer, "MAX_BYTES", 1000)
+        with pytest.raises(ValueError, match="bytes long; accepted: below 2 GiB"):
+            pack(chain(float_conv(rng)).serialize())
+
     def test_neither_bytes_nor_path(self):
         with pytest.raises(TypeError, match=r"the bytes of a \.tflite file or the path"):
             pack(17)
