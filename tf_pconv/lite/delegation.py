@@ -51,7 +51,7 @@ def open_delegated(
     Example:
         >>> interpreter, delegation = open_delegated(packed)
         >>> delegation.delegated, delegation.kernels
-        (5, ('avx512_int8_g4',))
+        (5, ('qs8-pconv-g4-p64-avx512vnni',))
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -93,9 +93,8 @@ def _captured_stderr() -> Iterator[list[str]]:
         try:
             yield log
         except BaseException:
-            os.dup2(original, 2)
             file.seek(0)
-            os.write(2, file.read())
+            os.write(original, file.read())
             raise
         finally:
             os.dup2(original, 2)
