@@ -178,8 +178,8 @@ def benchmark_layer(
         The measurement.
 
     Raises:
-        ValueError: More threads than processors.
-        RuntimeError: Outputs that disagree, or a kernel that is unknown or cannot run here.
+        ValueError: More threads than processors, or a kernel that is unknown or cannot run here.
+        RuntimeError: Outputs that disagree, or a kernel that cannot run the layer.
         FileNotFoundError: No delegate library.
 
     Example:
