@@ -111,3 +111,8 @@ FLOAT_KERNELS = (
     *_float("avx512", (2, 14, 1), (2, 12, 1), (2, 8, 1)),
     *_float("avx512", (4, 6, 0), (4, 5, 0), (4, 4, 0), (8, 3, 0), (8, 2, 0)),
 )
+
+
+def symbol(kernel: Int8Kernel | FloatKernel) -> str:
+    """The C++ name of a kernel."""
+    return kernel.name.replace("-", "_")
