@@ -31,11 +31,9 @@ int PassChannels(int channels, int channel_bytes) {
   const int most = std::max(kPassBytes / channel_bytes, kTransposedChannels);
   const int passes = (channels + most - 1) / most;
   const int equal = (channels + passes - 1) / passes;
-  // Whole transposes, and never a last pass too short for one.
-  const int rounded = (equal + kTransposedChannels - 1) / kTransposedChannels *
-                      kTransposedChannels;
-  const int rest = channels % rounded;
-  return rest == 0 || rest >= kTransposedChannels ? rounded : channels;
+  // Whole transposes, but for the last pass.
+  return (equal + kTransposedChannels - 1) / kTransposedChannels *
+         kTransposedChannels;
 }
 
 int TileLanes(const Int8Kernel& kernel) { return kernel.pixels / kLanePixels; }
@@ -86,11 +84,7 @@ class Int8Conv : public PatternConv {
     Call call = {this, static_cast<const int8_t*>(input),
                  static_cast<int8_t*>(output),
                  static_cast<uint8_t*>(workspace)};
-    if (pool == nullptr) {
-      RunShare(&call, 0, 1);
-    } else {
-      pool->Run(RunShare, &call);
-    }
+    RunShares(pool, RunShare, &call);
   }
 
   const char* kernel_name() const override { return kernel_.name; }

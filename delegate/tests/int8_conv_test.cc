@@ -105,6 +105,9 @@ std::vector<Case> Grid() {
   // More channels than one pass over the weights takes.
   cases.push_back(MakeCase(2, 2100, seed++));
   cases.push_back(MakeCase(3, 1039, seed++));
+  // The largest tiles leave five channels to the last pass.
+  cases.push_back(MakeCase(2, 485, seed++));
+  cases.back().conv.stride_height = cases.back().conv.stride_width = 2;
   // Rows of 16-bit sums at their limits.
   for (Inputs inputs : {Inputs::kLargest, Inputs::kSmallest}) {
     for (int group_size : {1, 2, 4, 8}) {
