@@ -16,8 +16,7 @@ namespace tf_pconv {
 // tile, moved by the tap's offset. There are two kinds:
 //
 // * Where enough filters share a load, it need not be aligned. A tile is any
-// run
-//   of lanes, and taps read at any offset.
+//   run of lanes, and taps read at any offset.
 // * Others are held back by their loads. Taps are therefore sorted by column of
 //   the 3x3 kernel, and between the columns the accumulators move up by one
 //   lane, so that all taps read aligned: the first column counts two lanes

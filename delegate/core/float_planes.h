@@ -31,8 +31,8 @@ struct FloatBandStart {
 size_t FloatPlanesSize(const Geometry& geometry, const FloatTiling& tiling);
 
 // Packs the NHWC inputs that a band reads into planes, whose first row is that
-// in which the band begins. `zeros` stands for
-// pixels outside the image and has as many floats as there are channels.
+// in which the band begins. `zeros` stands for pixels outside the image and has
+// as many floats as there are channels.
 void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
                      const FloatBand& band, const float* input,
                      const float* zeros, float* planes);

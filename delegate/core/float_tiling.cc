@@ -117,7 +117,9 @@ void SizePlanes(int channels, FloatTiling* tiling) {
   // An odd number of lines spreads the planes over all sets of a cache.
   tiling->plane_floats =
       kLineFloats * (DivideUp(std::max(read, written), kLineFloats) | 1);
-  tiling->block_channels = BlockChannels(*tiling, channels);
+  // Taps hold their places in a block in 32 bits.
+  tiling->block_channels = static_cast<int>(std::min<size_t>(
+      BlockChannels(*tiling, channels), UINT32_MAX / tiling->channel_floats()));
 }
 
 }  // namespace
@@ -133,16 +135,19 @@ FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
     tiling.kernel = kernel;
     tiling.vertical = MakeTapAxis(geometry.stride_height, geometry.pad_top);
     tiling.horizontal = MakeTapAxis(geometry.stride_width, geometry.pad_left);
-    // Strips narrower than a vector are not worth a look, unless no others fit.
-    for (int strips = 1; strips <= width; ++strips) {
+    // Each width of a strip that divides the image into another number of them.
+    // Less than half a vector is not worth a look, unless no other fits.
+    for (int strips = 1;; strips = DivideUp(width, tiling.columns - 1)) {
       const bool narrow = DivideUp(width, strips) < kernel->lanes / 2;
       if (narrow && best.kernel == kernel) break;
-      if (!CutStrips(geometry, strips, &tiling)) continue;
-      const double cost = Cost(tiling, channels, kept_channels);
-      if (best.kernel == nullptr || cost < best_cost) {
-        best = tiling;
-        best_cost = cost;
+      if (CutStrips(geometry, strips, &tiling)) {
+        const double cost = Cost(tiling, channels, kept_channels);
+        if (best.kernel == nullptr || cost < best_cost) {
+          best = tiling;
+          best_cost = cost;
+        }
       }
+      if (tiling.columns == 1) break;
     }
   }
   SizePlanes(channels, &best);

@@ -20,10 +20,11 @@ int OutputSize(Padding padding, int size, int stride, int* pad_before) {
   return output;
 }
 
-// Rows and columns are int, also those of windows that reach past the edges; a
-// tensor, four bytes an element, must be addressable.
+// Rows and columns are int, also those of windows that reach past the edges and
+// those of a few rows packed behind each other; a tensor, four bytes an
+// element, must be addressable.
 bool Addressable(const ActivationShape& shape) {
-  constexpr int kMaxPixels = 1 << 30;
+  constexpr int kMaxPixels = 1 << 28;
   int pixels;
   ptrdiff_t bytes;
   return !__builtin_mul_overflow(shape.batch, shape.height, &pixels) &&
