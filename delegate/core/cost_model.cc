@@ -82,8 +82,8 @@ double Predict(const PatternWeights& weights, const Geometry& geometry,
   // Tiles are filled up; the smallest is the last of the kernels.
   const double tile = kernels.back()->pixels;
   const double computed = std::ceil(outputs / tile) * tile;
-  const double dense = outputs * weights.filters * weights.channels *
-                       kKernelSide * kKernelSide * rates->dense;
+  const double dense =
+      outputs * weights.filters * weights.channels * kKernelTaps * rates->dense;
   const double pattern =
       computed * KernelRuns(weights, kernel) *
           (rates->shared + rates->filter * kernel.group_size) +

@@ -8,17 +8,13 @@
 namespace tf_pconv {
 namespace {
 
-// The limits of docs/fkw.md.
-constexpr int kMaxChannels = 65536;
-constexpr int kMaxPatterns = 126;
-
 Status CheckPatterns(const std::vector<uint16_t>& patterns) {
   if (patterns.empty() || patterns.size() > kMaxPatterns) {
     return Status::Error("%zu patterns; 1 to %d are accepted", patterns.size(),
                          kMaxPatterns);
   }
   for (uint16_t mask : patterns) {
-    if (mask > 0x1ff || __builtin_popcount(mask) != kPatternEntries) {
+    if (!IsPattern(mask)) {
       return Status::Error(
           "pattern mask 0x%x; exactly 4 of the bits 0 to 8 must be set", mask);
     }
@@ -96,9 +92,9 @@ Status CheckWeights(const PatternWeights& weights) {
     return Status::Error("%d filters of %d channels; 1 to %d are accepted",
                          weights.filters, weights.channels, kMaxChannels);
   }
-  if (weights.group_size < 1 || weights.group_size > kMaxChannels) {
+  if (weights.group_size < 1 || weights.group_size > kMaxGroupSize) {
     return Status::Error("group size %d; 1 to %d are accepted",
-                         weights.group_size, kMaxChannels);
+                         weights.group_size, kMaxGroupSize);
   }
   Status status = CheckPatterns(weights.patterns);
   if (status.ok()) status = CheckFilterOrder(weights);

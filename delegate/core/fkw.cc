@@ -7,11 +7,6 @@
 namespace tf_pconv {
 namespace {
 
-constexpr uint32_t kMaxChannels = 65536;
-constexpr uint32_t kMaxGroupSize = 256;
-constexpr uint32_t kMaxPatterns = 126;  // ways to choose 4 of 9 weights
-constexpr int kKernelTaps = 9;
-
 // Reads little-endian values; never beyond the end.
 class Reader {
  public:
@@ -123,8 +118,7 @@ Status ReadPatterns(Reader* reader, uint32_t count, PatternWeights* weights) {
   weights->patterns.resize(count);
   for (uint16_t& pattern : weights->patterns) {
     pattern = static_cast<uint16_t>(reader->ReadUint(2));
-    if (pattern >= 1 << kKernelTaps ||
-        __builtin_popcount(pattern) != kPatternEntries) {
+    if (!IsPattern(pattern)) {
       return Status::Error(
           "FKW pattern 0x%x does not have exactly four of the bits 0 to 8 set",
           pattern);

@@ -60,11 +60,7 @@ class FloatConv : public PatternConv {
            ThreadPool* pool) const override {
     Call call = {this, static_cast<const float*>(input),
                  static_cast<float*>(output), static_cast<float*>(workspace)};
-    if (pool == nullptr) {
-      RunShare(&call, 0, 1);
-    } else {
-      pool->Run(RunShare, &call);
-    }
+    RunShares(pool, RunShare, &call);
   }
 
   const char* kernel_name() const override { return tiling_.kernel->name; }

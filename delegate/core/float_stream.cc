@@ -85,7 +85,7 @@ class StreamPacker {
   void AddPattern(uint16_t pattern) {
     KernelTaps kernel;
     int entry = 0;
-    for (int tap = 0; tap < kKernelSide * kKernelSide; ++tap) {
+    for (int tap = 0; tap < kKernelTaps; ++tap) {
       if ((pattern >> tap & 1) == 0) continue;
       const int row = tap / kKernelSide, column = tap % kKernelSide;
       const TapAxis& vertical = tiling_.vertical;

@@ -2,11 +2,10 @@
 #define TF_PCONV_DELEGATE_CORE_GEOMETRY_H_
 
 #include "delegate/core/pattern_conv.h"
+#include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
-
-inline constexpr int kKernelSide = 3;
 
 // The sizes of a convolution that do not depend on its input.
 struct ConvShape {

@@ -63,7 +63,7 @@ class Packer {
     std::vector<uint8_t> shuffles;
     for (uint16_t mask : weights_.patterns) {
       int taps[kPatternEntries], count = 0;
-      for (int tap = 0; tap < kKernelSide * kKernelSide; ++tap) {
+      for (int tap = 0; tap < kKernelTaps; ++tap) {
         if (mask >> tap & 1) taps[count++] = tap;
       }
       for (int arrangement = 0; arrangement < arrangements(); ++arrangement) {

@@ -8,7 +8,20 @@ namespace tf_pconv {
 
 enum class DataType : uint8_t { kFloat32, kInt8 };
 
-inline constexpr int kPatternEntries = 4;  // weights kept of a 3x3 kernel
+inline constexpr int kKernelSide = 3;
+inline constexpr int kKernelTaps = kKernelSide * kKernelSide;
+inline constexpr int kPatternEntries = 4;  // taps that a pattern keeps
+
+// The limits of docs/fkw.md.
+inline constexpr int kMaxChannels = 65536;  // input or output
+inline constexpr int kMaxGroupSize = 256;
+inline constexpr int kMaxPatterns = 126;  // ways to choose 4 of 9 taps
+
+// Whether exactly four of the nine bits are set.
+inline bool IsPattern(uint32_t mask) {
+  return mask < 1u << kKernelTaps &&
+         __builtin_popcount(mask) == kPatternEntries;
+}
 
 // One input channel of a filter group: which pattern its kernels keep.
 struct GroupKernel {

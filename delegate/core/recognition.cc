@@ -10,9 +10,7 @@
 namespace tf_pconv {
 namespace {
 
-constexpr int kTaps = 9;
-constexpr int kMasks = 1 << kTaps;
-constexpr int kMaxChannels = 65536;
+constexpr int kMasks = 1 << kKernelTaps;
 constexpr std::array<int, 5> kGroupSizes = {16, 8, 4, 2, 1};
 // Groups may store this many per cent more kernels than single filters would.
 constexpr int64_t kGroupOverheadPercent = 10;
@@ -39,7 +37,7 @@ class LayerMasks {
         masks_(static_cast<size_t>(filters) * channels),
         weights_(filters) {
     for (int f = 0; f < filters; ++f) {
-      for (int tap = 0; tap < kTaps; ++tap) {
+      for (int tap = 0; tap < kKernelTaps; ++tap) {
         for (int c = 0; c < channels; ++c, ++values) {
           if (*values != 0) mask(f, c) |= 1 << tap;
         }
@@ -198,7 +196,6 @@ class PatternCover {
       if (CountBits(mask) == kPatternEntries && uses[mask] > 0) Take(mask);
     }
     ChooseFurtherPatterns(uses);
-    if (patterns_.empty()) Take(0b000001111);  // no kernel needs it
     SortByUse(pattern_uses);
     for (int mask = 1; mask < kMasks; ++mask) {
       // The first pattern is the one most used.
@@ -291,10 +288,10 @@ void StoreValues(const T* dense, const PatternWeights& weights,
       const GroupKernel& kernel = weights.kernels[k];
       const int pattern = weights.patterns[kernel.pattern];
       for (int i = 0; i < weights.FiltersOfGroup(g); ++i) {
-        for (int tap = 0; tap < kTaps; ++tap) {
+        for (int tap = 0; tap < kKernelTaps; ++tap) {
           if ((pattern >> tap & 1) == 0) continue;
           values->push_back(
-              dense[(static_cast<size_t>(filters[i]) * kTaps + tap) *
+              dense[(static_cast<size_t>(filters[i]) * kKernelTaps + tap) *
                         weights.channels +
                     kernel.channel]);
         }
@@ -304,7 +301,9 @@ void StoreValues(const T* dense, const PatternWeights& weights,
 }
 
 Status CheckKernels(const LayerMasks& layer) {
+  int64_t weights = 0;
   for (int f = 0; f < layer.filters(); ++f) {
+    weights += layer.weights(f);
     for (int c = 0; c < layer.channels(); ++c) {
       const int kept = CountBits(layer.of_filter(f)[c]);
       if (kept > kPatternEntries) {
@@ -315,6 +314,7 @@ Status CheckKernels(const LayerMasks& layer) {
       }
     }
   }
+  if (weights == 0) return Status::Error("all weights are zero");
   return Status();
 }
 

@@ -18,7 +18,7 @@ struct DenseWeights {
 // Finds patterns, removed kernels and filter groups in dense weights. A group
 // is a set of filters whose non-zeros fit one shared mask, so weights that
 // quantisation turned into zero do not hide it. Fails, with the reason, where
-// a kernel keeps more than four weights.
+// a kernel keeps more than four weights, and where no weight is kept at all.
 Status RecognizePatterns(const DenseWeights& dense, PatternWeights* weights);
 
 }  // namespace tf_pconv

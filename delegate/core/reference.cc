@@ -81,7 +81,7 @@ class ReferenceConv : public PatternConv {
         math_(description) {
     for (int pattern = 0; pattern < static_cast<int>(weights_.patterns.size());
          ++pattern) {
-      for (int tap = 0; tap < kKernelSide * kKernelSide; ++tap) {
+      for (int tap = 0; tap < kKernelTaps; ++tap) {
         if (weights_.patterns[pattern] >> tap & 1) taps_.push_back(tap);
       }
     }
@@ -99,11 +99,7 @@ class ReferenceConv : public PatternConv {
            ThreadPool* pool) const override {
     Call call = {this, static_cast<const Value*>(input),
                  static_cast<Value*>(output)};
-    if (pool == nullptr) {
-      RunShare(&call, 0, 1);
-    } else {
-      pool->Run(RunShare, &call);
-    }
+    RunShares(pool, RunShare, &call);
   }
 
   const char* kernel_name() const override { return kReferenceKernelName; }
@@ -136,9 +132,9 @@ class ReferenceConv : public PatternConv {
   void ComputePixel(const Value* input, int image, int y, int x,
                     Value* output) const {
     // The taps of the window at this pixel; null in the padding.
-    const Value* window[kKernelSide * kKernelSide];
+    const Value* window[kKernelTaps];
     const ActivationShape& shape = geometry_.input;
-    for (int tap = 0; tap < kKernelSide * kKernelSide; ++tap) {
+    for (int tap = 0; tap < kKernelTaps; ++tap) {
       const int row =
           y * geometry_.stride_height - geometry_.pad_top + tap / kKernelSide;
       const int column =

@@ -11,8 +11,6 @@
 namespace tf_pconv {
 namespace {
 
-constexpr int kMaxThreads = 256;
-
 // How often a thread looks for news before it sleeps. Layers follow each other
 // within microseconds, which is less than it takes to wake a thread.
 constexpr int kSpins = 2000;

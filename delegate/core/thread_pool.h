@@ -7,6 +7,8 @@
 
 namespace tf_pconv {
 
+inline constexpr int kMaxThreads = 256;
+
 // A fixed set of threads that run one task at a time, split into shares.
 class ThreadPool {
  public:
@@ -24,6 +26,15 @@ class ThreadPool {
   // Callers from several threads take turns.
   virtual void Run(Task task, void* context) = 0;
 };
+
+// Runs the task on the pool; where that is null, as one share in this thread.
+inline void RunShares(ThreadPool* pool, ThreadPool::Task task, void* context) {
+  if (pool == nullptr) {
+    task(context, 0, 1);
+  } else {
+    pool->Run(task, context);
+  }
+}
 
 }  // namespace tf_pconv
 

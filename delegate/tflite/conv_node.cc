@@ -10,7 +10,6 @@
 namespace tf_pconv {
 namespace {
 
-constexpr int kKernelSide = 3;
 constexpr int kPConv2DOptionsSize = 8;
 
 const char* TypeName(TfLiteType type) {
@@ -258,7 +257,7 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
     dense.values = densified.data();
   } else {
     const size_t element = type == DataType::kInt8 ? 1 : 4;
-    const size_t kernel = element * kKernelSide * kKernelSide * dense.channels;
+    const size_t kernel = element * kKernelTaps * dense.channels;
     if (tensor.bytes / kernel != static_cast<size_t>(dense.filters)) {
       return Status::Error("the weights have %zu bytes, too few or too many",
                            tensor.bytes);

@@ -10,9 +10,13 @@
 
 namespace tf_pconv {
 
-// A convolution of the graph, read for the core. The bias of `description`
-// points into the model; its weights are those of this struct.
+// A convolution of the graph, read for the core. `description` points to the
+// weights of this struct, which is therefore not copied, and into the model.
 struct ConvNode {
+  ConvNode() { description.weights = &weights; }
+  ConvNode(const ConvNode&) = delete;
+  ConvNode& operator=(const ConvNode&) = delete;
+
   int input = 0;  // tensors of the graph
   int output = 0;
   PatternWeights weights;

@@ -108,8 +108,7 @@ class Delegate {
   Status CreatePool(const TfLiteContext& context) {
     int threads = options_.num_threads;
     if (threads == 0) {
-      threads =
-          std::clamp(context.recommended_num_threads, 1, Options::kMaxThreads);
+      threads = std::clamp(context.recommended_num_threads, 1, kMaxThreads);
     }
     for (const auto& pool : pools_) {
       if (pool->threads() != threads) continue;

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "delegate/core/thread_pool.h"
+
 namespace tf_pconv {
 namespace {
 
@@ -38,11 +40,10 @@ bool ParseDecimal(string_view text, double* value) {
 
 Status ParseNumThreads(const char* value, Options* options) {
   int threads = 0;
-  if (!ParseDigits(value, &threads) || threads < 1 ||
-      threads > Options::kMaxThreads) {
+  if (!ParseDigits(value, &threads) || threads < 1 || threads > kMaxThreads) {
     return Status::Error(
         "option num_threads is '%s'; accepted is a number from 1 to %d", value,
-        Options::kMaxThreads);
+        kMaxThreads);
   }
   options->num_threads = threads;
   return Status();

@@ -18,7 +18,6 @@ namespace tf_pconv {
 //   require_delegation  true: a model of which nothing is delegated is an error
 //   log_level           none, info or verbose
 struct Options {
-  static constexpr int kMaxThreads = 256;
   static constexpr size_t kMaxKernelName = 63;
 
   int num_threads = 0;  // 0: the interpreter's number

@@ -114,7 +114,7 @@ class Selector {
     const Status status = ReadPConv2D(*context_, *graph_node.node,
                                       graph_node.registration->version, &conv);
     if (!status.ok()) return status;
-    return Take(graph_node.index, Predict(&conv), &conv);
+    return Take(graph_node.index, Predict(conv), conv);
   }
 
   Status TakeConv2D(const GraphNode& graph_node) {
@@ -124,14 +124,14 @@ class Selector {
     const Status status =
         ReadConv2D(*context_, *graph_node.node, *weights, &conv);
     if (!status.ok()) return status;
-    const double speedup = Predict(&conv);
+    const double speedup = Predict(conv);
     if (speedup < options_.min_speedup) {
       return Status::Error(
           "its weights follow patterns, but the predicted gain of %.2f is "
           "below min_speedup %.2f",
           speedup, options_.min_speedup);
     }
-    return Take(graph_node.index, speedup, &conv);
+    return Take(graph_node.index, speedup, conv);
   }
 
   // The constant that holds the weights of a CONV_2D: its own, or what the
@@ -149,31 +149,30 @@ class Selector {
     return FindTensor(*context_, weights);
   }
 
-  double Predict(ConvNode* conv) const {
-    conv->description.weights = &conv->weights;
+  double Predict(const ConvNode& conv) const {
     ActivationShape input;
-    const TfLiteTensor* tensor = FindTensor(*context_, conv->input);
+    const TfLiteTensor* tensor = FindTensor(*context_, conv.input);
     if (!ReadActivationShape(*tensor, &input).ok()) return 0.0;
     const TfLiteIntArray* signature = tensor->dims_signature;
     if (signature != nullptr && signature->size == 4) {
       AssumeSide(signature->data[1], &input.height);
       AssumeSide(signature->data[2], &input.width);
     }
-    return PredictSpeedup(conv->description, input);
+    return PredictSpeedup(conv.description, input);
   }
 
-  Status Take(int node, double speedup, ConvNode* conv) {
+  Status Take(int node, double speedup, const ConvNode& conv) {
     PatternConvOptions conv_options;
     conv_options.kernel = options_.kernel;
     SelectedConv selected;
     selected.node = node;
-    selected.input = conv->input;
-    selected.output = conv->output;
-    selected.type = conv->weights.type;
+    selected.input = conv.input;
+    selected.output = conv.output;
+    selected.type = conv.weights.type;
     selected.speedup = speedup;
     Status status;
     selected.conv =
-        PatternConv::Create(conv->description, conv_options, &status);
+        PatternConv::Create(conv.description, conv_options, &status);
     if (selected.conv == nullptr) return status;
     selection_->convs.push_back(std::move(selected));
     return Status();
