@@ -182,7 +182,8 @@ def test_quantizing_a_tflite_is_refused(refused, tmp_path, calibration_file):
     assert "quantized already" in refused("convert", path, "-o", tmp_path / "b.tflite", *flags)
 
 
-def test_inspect_shows_packed_convolutions(pruned_file, capsys):
+def test_inspect_shows_packed_convolutions(pruned_file, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     output = pruned_file.with_suffix(".tflite")
     assert cli.main(["convert", str(pruned_file), "-o", str(output)]) == 0
     capsys.readouterr()
@@ -208,7 +209,9 @@ def test_bench_writes_json(tmp_path, capsys):
     ]
     assert all(result["delegated"] == 1 for result in results)
     assert picture.exists()
-    assert "speed-up" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "16,16,6 float32 group 2 8x" in table
+    assert all(kernel in table for result in results for kernel in result["kernels"])
 
 
 def test_bench_prints_nothing_but_json_to_standard_output(capsys):

@@ -7,7 +7,7 @@ from tflite_models import Conv, ModelBuilder, chain, pattern_weights, quantize
 
 import tf_pconv
 from tf_pconv.lite import inspect, pack
-from tf_pconv.lite.inspection import format_bytes
+from tf_pconv.lite.inspection import _layer_names, format_bytes
 
 
 @pytest.fixture
@@ -148,7 +148,8 @@ class TestDelegateAgrees:
 
 
 class TestTable:
-    def test_dense(self, mixed):
+    def test_dense(self, mixed, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "120")
         text = str(inspect(mixed.serialize()))
         assert text.splitlines()[0].startswith("1 of 3 convolutions follow patterns, 0 are packed")
         row = next(line for line in text.splitlines() if "conv1" in line)
@@ -164,16 +165,33 @@ class TestTable:
             assert word in row
         assert "never: 1x1 kernels" in text
 
-    def test_packed(self, mixed):
+    def test_packed(self, mixed, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "120")
         lines = str(pack(mixed.serialize(), verify=False).report).splitlines()
         assert lines[0].startswith("1 of 3 convolutions packed, ")
         assert " -> " in lines[0]
         assert any("PConv2D" in line and "always" in line for line in lines)
 
-    def test_plain_text(self, mixed):
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_plain_text_fits_the_terminal(self, mixed, monkeypatch, width):
+        monkeypatch.setenv("COLUMNS", str(width))
         text = str(inspect(mixed.serialize()))
         assert "\x1b" not in text
-        assert max(map(len, text.splitlines())) <= 120
+        assert max(map(len, text.splitlines())) <= width
+        for word in ("conv1", "16x3x3x8 /2", "88.9 %", "where faster"):
+            assert word in text
+
+    def test_layers_are_named_after_their_weights(self):
+        names = [
+            "vgg_1/conv/convolution;vgg_1/relu/Relu",
+            "vgg_1/a/b_1/depthwise",
+            "vgg_1/c/Conv2D",
+        ]
+        assert _layer_names(names) == ["conv", "a/b_1", "c"]
+
+    @pytest.mark.parametrize("names", [["m/a/convolution", "m/a/Conv2D"], ["weights", "weights_1"]])
+    def test_names_stay_whole_where_short_ones_would_not_tell_layers_apart(self, names):
+        assert _layer_names(names) == names
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from tf_pconv.patterns import get_library
-from tf_pconv.report import plot_patterns, render_plan
+from tf_pconv.report import WIDTH, plot_patterns, render_plan
 
 
 @dataclasses.dataclass
@@ -49,29 +49,28 @@ ROWS = [
 TABLE = """\
 Plan of 'net'
 
- layer             kernel               what is done         weights     kept   delegate
- ──────────────────────────────────────────────────────────────────────────────────────────────────
- stem              Conv2D 3x3x3x64      left dense             1,728    1,728   first [layer]
- stage1/conv1      Conv2D 3x3x256x256   scp8 + 72 of 256     589,824   73,728   accelerated
-                                        kernels, groups of
-                                        4
- a_layer_with_a_   DepthwiseConv2D      scp8                     576      256   depthwise: not
- name_that_has_n   3x3x64x1                                                     accelerated by this
- o_place_to_brea                                                                version
- k_it
+layer                  kernel             what is done           weights     kept   delegate
+────────────────────────────────────────────────────────────────────────────────────────────────────
+stem                   3x3x3x64           left dense: first        1,728    1,728   no
+                                          [layer]
+stage1/conv1           3x3x256x256        scp8 + 72 of 256       589,824   73,728   accelerated
+                                          kernels, groups of 4
+a_layer_with_a_name_   DepthwiseConv2D    scp8                       576      256   depthwise: not
+that_has_no_place_to   3x3x64x1                                                     accelerated by
+_break_it                                                                           this version
 
 2 of 3 layers pruned, 7.98x fewer weights in them; the delegate accelerates 1."""
 
 
 def test_the_table_of_a_plan():
-    assert render_plan(ROWS, "Plan of 'net'") == TABLE
+    assert render_plan(ROWS, "Plan of 'net'", width=100) == TABLE
 
 
 @pytest.mark.parametrize("width", [70, 100, 140])
 def test_no_line_is_longer_than_the_width_and_nothing_is_lost(width):
     lines = render_plan(ROWS, width=width).splitlines()
     assert max(map(len, lines)) <= width
-    cells = [f"{row.name}{row.kind}{row.action}{row.weights:,}{row.reason}" for row in ROWS]
+    cells = [f"{row.name}{row.action}{row.weights:,}{row.reason}" for row in ROWS]
     shown, wanted = (collections.Counter("".join(text).replace(" ", "")) for text in (lines, cells))
     assert not wanted - shown
 
@@ -82,11 +81,11 @@ def test_a_plan_that_prunes_nothing_has_no_compression():
     )
 
 
-def test_the_table_does_not_depend_on_the_terminal(monkeypatch):
-    expected = render_plan(ROWS)
-    monkeypatch.setenv("COLUMNS", "40")
+@pytest.mark.parametrize(("terminal", "width"), [("60", 60), ("200", WIDTH)])
+def test_the_table_fits_the_terminal_and_has_no_colours(monkeypatch, terminal, width):
+    monkeypatch.setenv("COLUMNS", terminal)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert render_plan(ROWS) == expected
+    assert render_plan(ROWS) == render_plan(ROWS, width=width)
 
 
 @pytest.mark.parametrize("identifier", ["pconv4", "scp8", get_library("scp8").to_array()[:1]])

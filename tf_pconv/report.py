@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tf_pconv.patterns import ENTRIES, SIDE, get_library
+from tf_pconv.text_table import columns, to_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH = 100
-"""Columns of a plain-text table."""
+"""Columns of the table of a plan, where the terminal has them."""
 
 _KEPT_COLOUR = "#e8710a"
 _SUM_COLOUR = "#8ab4f8"
@@ -67,49 +67,49 @@ class PlanRow(Protocol):
         """Why it is left dense or not accelerated, or empty."""
 
 
-def render_plan(rows: Sequence[PlanRow], title: str = "", width: int = WIDTH) -> str:
+def render_plan(rows: Sequence[PlanRow], title: str = "", width: int | None = None) -> str:
     """Returns the table of a plan as plain text, without colours or trailing spaces.
 
     Args:
         rows: The layers, in order.
         title: First line; left out if empty.
-        width: Columns of the text; longer cells are wrapped.
+        width: Columns of the text; longer cells are wrapped. None: `WIDTH`, or those of the
+            terminal if it has fewer.
     """
-    from rich.console import Console
-
-    text = io.StringIO()
-    console = Console(
-        file=text, width=width, color_system=None, markup=False, emoji=False, highlight=False
-    )
-    if title:
-        console.print(title)
-    console.print(_plan_table(rows))
-    console.print(_plan_summary(rows))
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    parts = [title, ""] if title else []
+    width = columns(WIDTH) if width is None else width
+    return to_text(*parts, _plan_table(rows), "", _plan_summary(rows), width=width)
 
 
 def _plan_table(rows: Sequence[PlanRow]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, pad_edge=False, expand=True)
-    table.add_column("layer", overflow="fold", ratio=3)
-    table.add_column("kernel", overflow="fold", width=18)
-    table.add_column("what is done", overflow="fold", ratio=4)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    # The longest column takes what these leave.
+    table.add_column("layer", overflow="fold", max_width=20)
+    table.add_column("kernel", overflow="fold", max_width=16)
+    table.add_column("what is done", overflow="fold")
     table.add_column("weights", justify="right", no_wrap=True)
     table.add_column("kept", justify="right", no_wrap=True)
-    table.add_column("delegate", overflow="fold", ratio=4)
+    table.add_column("delegate", overflow="fold", max_width=16)
     for row in rows:
-        delegate = "accelerated" if row.accelerated else row.reason
+        shape = "x".join(map(str, row.shape))
         table.add_row(
             row.name,
-            f"{row.kind} {'x'.join(map(str, row.shape))}",
-            row.action,
+            shape if row.kind == "Conv2D" else f"{row.kind} {shape}",
+            row.action if row.pruned else f"{row.action}: {row.reason}",
             f"{row.weights:,}",
             f"{row.kept:,}",
-            delegate,
+            _delegate_cell(row),
         )
     return table
+
+
+def _delegate_cell(row: PlanRow) -> str:
+    if not row.pruned:
+        return "no"
+    return "accelerated" if row.accelerated else row.reason
 
 
 def _plan_summary(rows: Sequence[PlanRow]) -> str:

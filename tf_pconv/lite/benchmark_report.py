@@ -9,27 +9,28 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from tf_pconv.lite.benchmark import Comparison
+from tf_pconv.text_table import columns, to_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PLAIN_WIDTH = 130
-"""Columns of a table that no terminal shows."""
+_WIDTH = 100
+"""Columns of what is printed, where the terminal has them."""
 
 
 def print_results(
     comparisons: Sequence[Comparison], machine: Mapping[str, str], title: str = ""
 ) -> None:
-    """Prints the table of the measurements, and the machine below it."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    console.print(_to_table(comparisons, title))
-    console.print(", ".join(f"{name}: {value}" for name, value in machine.items()), style="dim")
+    """Prints the table of the measurements, below it the kernels that ran and the machine."""
+    kernels = dict.fromkeys(name for comparison in comparisons for name in comparison.kernels)
+    facts = [
+        f"kernels: {', '.join(kernels)}",
+        *(f"{key}: {value}" for key, value in machine.items()),
+    ]
+    print(to_text(_to_table(comparisons, title), "; ".join(facts), width=columns(_WIDTH)))
 
 
 def to_json(machine: Mapping[str, str], comparisons: Sequence[Comparison]) -> str:
@@ -76,11 +77,11 @@ def plot_speedups(
 
 
 def _to_table(comparisons: Sequence[Comparison], title: str) -> Table:
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("layer or model", no_wrap=True)
-    for heading in ("delegate, ms", "dense, ms", "speed-up", "95 % interval", "delegated"):
-        table.add_column(heading, justify="right")
-    table.add_column("kernel", overflow="fold")
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer or model", overflow="fold")
+    headings = ("delegate\n(ms)", "dense\n(ms)", "speed-\nup", "95 %\ninterval", "nodes\ntaken")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     for comparison in comparisons:
         table.add_row(
             comparison.name,
@@ -89,6 +90,5 @@ def _to_table(comparisons: Sequence[Comparison], title: str) -> Table:
             f"{comparison.speedup:.2f}x",
             f"{comparison.speedup_low:.2f}-{comparison.speedup_high:.2f}",
             f"{comparison.delegated} of {comparison.nodes}",
-            ", ".join(comparison.kernels),
         )
     return table

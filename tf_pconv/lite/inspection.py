@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +14,20 @@ import numpy as np
 from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
 from tf_pconv.lite.flatbuffer import load, parse
 from tf_pconv.lite.pattern_weights import TAPS, PatternWeights
+from tf_pconv.text_table import columns, to_text
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
 TABLE_WIDTH = 120
-"""Columns of a printed report."""
+"""Columns of a printed report, where the terminal has them."""
+
+WIDE = 100
+"""Columns below which a report leaves out operators, types and dense sizes."""
+
+_OPERATION = re.compile(r"/(convolution|conv2d|depthwise)\w*$", re.IGNORECASE)
+"""What the converter adds to the name of a layer."""
 
 _ITEM_BYTES = {"INT4": 0.5, "FLOAT16": 2, "FLOAT32": 4}
 
@@ -102,17 +110,14 @@ class ModelReport:
         """Returns the report as plain data, ready for `json.dumps`."""
         return dataclasses.asdict(self)
 
-    def __rich__(self) -> Table:
-        """Returns the table for `rich`."""
-        return _table(self)
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        """Yields the table for `rich`."""
+        del console
+        yield _table(self, is_wide=options.max_width >= WIDE)
 
     def __str__(self) -> str:
         """Returns the table as plain text."""
-        from rich.console import Console
-
-        text = io.StringIO()
-        Console(file=text, width=TABLE_WIDTH, color_system=None).print(self)
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+        return to_text(self, width=columns(TABLE_WIDTH))
 
 
 def inspect(model: bytes | str | os.PathLike) -> ModelReport:
@@ -177,29 +182,43 @@ def _sparsity(dense: np.ndarray | None, patterns: PatternWeights | None) -> floa
     return None
 
 
-def _table(report: ModelReport) -> Table:
+def _table(report: ModelReport, is_wide: bool) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, title=report.title, title_justify="left", expand=False)
-    for header in ("convolution", "operator", "type"):
-        table.add_column(header, overflow="fold")
-    for header in ("shape", "group", "zeros", "dense", "stored"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=report.title, title_justify="left")
+    table.add_column("convolution", overflow="fold")
+    if is_wide:
+        table.add_column("operator", overflow="fold", max_width=17)
+        table.add_column("type", no_wrap=True)
+    for header in ("shape", "group", "zeros", *(("dense",) if is_wide else ()), "stored"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("delegate", overflow="fold")
-    for row in report.convolutions:
+    names = _layer_names([row.name for row in report.convolutions])
+    for name, row in zip(names, report.convolutions, strict=True):
         table.add_row(
-            row.name,
-            row.operator,
-            row.type,
+            name,
+            *((row.operator, row.type) if is_wide else ()),
             "x".join(map(str, row.shape)) + (f" /{row.stride[0]}" if max(row.stride) > 1 else ""),
             "" if row.group_size is None else str(row.group_size),
             "" if row.sparsity is None else f"{100 * row.sparsity:.1f} %",
-            format_bytes(row.dense_bytes),
+            *((format_bytes(row.dense_bytes),) if is_wide else ()),
             format_bytes(row.stored_bytes),
             f"{row.delegate}: {row.reason}" if row.reason else row.delegate,
         )
     return table
+
+
+def _layer_names(tensors: list[str]) -> list[str]:
+    """Names layers after their weights: `vgg_1/conv2d_1/convolution;...` is `conv2d_1`.
+
+    The model's name goes where all share it. Names that would not tell layers apart stay whole.
+    """
+    names = [_OPERATION.sub("", tensor.partition(";")[0]) for tensor in tensors]
+    models = {name.partition("/")[0] if "/" in name else "" for name in names}
+    if len(models) == 1:
+        names = [name.partition("/")[2] or name for name in names]
+    return names if len(set(names)) == len(set(tensors)) else tensors
 
 
 def format_bytes(count: int) -> str:
