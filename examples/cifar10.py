@@ -95,5 +95,7 @@ def main(_: list[str]) -> None:
     workflow.run(data, recipe)
 
 
+flags.adopt_module_key_flags(workflow)
+
 if __name__ == "__main__":
     app.run(main)

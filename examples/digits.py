@@ -9,7 +9,7 @@ The 1,797 images come with scikit-learn, so that nothing is downloaded; they are
 import numpy as np
 import tensorflow as tf
 import workflow
-from absl import app
+from absl import app, flags
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -50,6 +50,8 @@ def main(_: list[str]) -> None:
             timed.append(benchmark.benchmark_layer(case, seconds=workflow.SECONDS))
     benchmark_report.print_results(timed, benchmark.describe_machine(), "Single layers, one thread")
 
+
+flags.adopt_module_key_flags(workflow)
 
 if __name__ == "__main__":
     app.run(main)

@@ -211,10 +211,10 @@ def convert_all(dense: keras.Model, pruned: keras.Model, data: Data) -> list[Fil
 def results_table(files: Sequence[File], accuracies: Sequence[float]) -> Table:
     """Returns a table of accuracy, size, delegated nodes and latency of each file."""
     title = "One image, one thread: the delegate, and the same weights dense in XNNPACK"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("model", no_wrap=True)
-    for heading in ("accuracy", "KiB", "delegated", "latency, ms", "dense, ms", "speed-up"):
-        table.add_column(heading, justify="right")
+    for heading in ("accuracy", "KiB", "delegated", "latency\n(ms)", "dense\n(ms)", "speed-up"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for file, share in zip(files, accuracies, strict=True):
         row = [file.name, f"{100 * share:.2f} %", f"{len(file.content) / 1024:,.0f}"]
         if file.rival is None:
