@@ -204,6 +204,35 @@ class TestWhatIsLeftAlone:
         builder.graph.tensors[builder.graph.operators[0].inputs[2]].buffer = 0
         self.check(builder, "its bias is not a constant of type float32")
 
+    def test_a_bias_of_another_length(self, rng):
+        builder = chain(float_conv(rng))
+        builder.graph.tensors[builder.graph.operators[0].inputs[2]].shape = [1]
+        self.check(builder, "its bias does not have 8 values")
+
+    @pytest.mark.parametrize(
+        ("scale", "zero_point", "reason"),
+        [
+            ([-0.5], [3], "activations with the quantisation scale -0.5 and zero point 3"),
+            ([np.inf], [3], "activations with the quantisation scale inf and zero point 3"),
+            ([0.5], [128], "activations with the quantisation scale 0.5 and zero point 128"),
+            ([0.5], [], "activations without one quantisation scale and zero point"),
+        ],
+    )
+    @pytest.mark.parametrize("side", ["input", "output"])
+    def test_quantisation_that_is_none(self, rng, side, scale, zero_point, reason):
+        builder = chain(int8_conv(rng))
+        places = builder.graph.inputs if side == "input" else builder.graph.outputs
+        quantization = builder.graph.tensors[places[0]].quantization
+        quantization.scale = np.float32(scale)
+        quantization.zeroPoint = np.array(zero_point, np.int64)
+        self.check(builder, reason)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_weights_that_are_not_finite(self, rng, value):
+        conv = float_conv(rng)
+        conv.weights[tuple(np.argwhere(conv.weights)[0])] = value
+        self.check(chain(conv), "weights that are NaN or infinite")
+
     def test_weights_that_are_computed(self, rng):
         builder = chain(float_conv(rng))
         builder.graph.tensors[builder.graph.operators[0].inputs[1]].buffer = 0

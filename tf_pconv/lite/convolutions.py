@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"
 PCONV_2D = pconv2d.CUSTOM_CODE.decode()
 SPARSE_CONV_2D = f"{DENSIFY} + {CONV_2D}"
 
+_BIAS_BYTES = 4  # float32 and int32 alike
 _WEIGHT_TYPES = {"FLOAT32": "<f4", "FLOAT16": "<f2", "INT8": "i1"}
 
 
@@ -201,7 +203,8 @@ def _read_dense(
     _check_types(convolution.types)
     _check_geometry(convolution, graph, operator)
     scales = _check_quantization(convolution, graph, operator)
-    _check_bias(graph, operator)
+    _check_bias(convolution, graph, operator)
+    _check_finite(convolution)
     convolution.patterns = _recognize(convolution, tensor, scales, known)
 
 
@@ -280,19 +283,37 @@ def _check_quantization(convolution: Convolution, graph: Graph, operator: Any) -
     if np.any(zero_point) or not np.all(np.isfinite(scale) & (scale > 0)):
         raise _UnfitError("weights with zero points other than 0, or scales not above 0")
     for tensor in (operator.inputs[0], operator.outputs[0]):
-        if len(_quantization(graph.tensor(tensor))[0]) != 1:
-            raise _UnfitError("activations without one quantisation scale")
+        _check_activation(graph.tensor(tensor))
     return scale
 
 
-def _check_bias(graph: Graph, operator: Any) -> None:
+def _check_activation(tensor: Any) -> None:
+    scale, zero_point, _ = _quantization(tensor)
+    if len(scale) != 1 or len(zero_point) != 1:
+        raise _UnfitError("activations without one quantisation scale and zero point")
+    if not (np.isfinite(scale[0]) and scale[0] > 0 and -128 <= zero_point[0] <= 127):
+        raise _UnfitError(
+            f"activations with the quantisation scale {scale[0]:g} and zero point {zero_point[0]}"
+        )
+
+
+def _check_bias(convolution: Convolution, graph: Graph, operator: Any) -> None:
     bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
     if bias == -1:
         return
     weights = _type_name(graph.tensor(operator.inputs[1]))
     wanted = "INT32" if weights == "INT8" else "FLOAT32"
-    if graph.data(bias) is None or _type_name(graph.tensor(bias)) != wanted:
+    data, filters = graph.data(bias), convolution.shape[0]
+    if data is None or _type_name(graph.tensor(bias)) != wanted:
         raise _UnfitError(f"its bias is not a constant of type {wanted.lower()}")
+    if len(data) != _BIAS_BYTES * filters or math.prod(_shape(graph.tensor(bias))) != filters:
+        raise _UnfitError(f"its bias does not have {filters} values")
+
+
+def _check_finite(convolution: Convolution) -> None:
+    assert convolution.dense is not None, "weights of a supported type were read"
+    if not np.isfinite(convolution.dense).all():
+        raise _UnfitError("weights that are NaN or infinite")
 
 
 def _quantization(tensor: Any) -> tuple[np.ndarray, np.ndarray, int]:

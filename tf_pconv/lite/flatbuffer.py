@@ -206,7 +206,8 @@ def _refuse_unknown_fields(fb: Any, model: Any) -> None:
         if table is None or _field_slots(table) > _known_slots(fb, name):
             raise _NewerSchemaError(
                 f"The TensorFlow Lite file uses fields of {name} that the installed schema "
-                f"({fb.__name__}) does not know; install a newer ai-edge-litert."
+                f"({fb.__name__}) does not know: install a newer ai-edge-litert, or make the file "
+                "anew if it is damaged."
             )
 
 

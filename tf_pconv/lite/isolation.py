@@ -32,6 +32,7 @@ def isolate(model: Any, convolution: Convolution) -> Any:
     alone.subgraphs = [graph]
     alone.buffers = [fb.BufferT()]
     for tensor in graph.tensors:
+        tensor.name = b""  # Interpreters refuse names that are not UTF-8.
         alone.buffers.append(model.buffers[tensor.buffer])
         tensor.buffer = len(alone.buffers) - 1
     return alone

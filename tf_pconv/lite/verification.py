@@ -157,13 +157,19 @@ def _compare(
     before: Any, original: Convolution, after: Any, packed: Convolution, delegate: Any
 ) -> Agreement:
     inputs = _inputs(before, original, np.random.default_rng(_SEED))
-    expected = _run(isolate_dense(before, original), inputs, None).astype(np.float64)
+    try:
+        expected = _run(isolate_dense(before, original), inputs, None).astype(np.float64)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"TensorFlow Lite does not run the convolution with the weights {original.name!r}, so "
+            f"that there is nothing to compare with: {_in_one_line(error)}"
+        ) from error
     try:
         actual = _run(isolate(after, packed), inputs, delegate).astype(np.float64)
     except (RuntimeError, ValueError) as error:
         raise VerificationError(
             f"The delegate does not run the packed convolution with the weights {packed.name!r}: "
-            f"{error}"
+            f"{_in_one_line(error)}"
         ) from error
     difference = np.abs(actual - expected)
     unit = 1.0 if inputs.dtype == np.int8 else np.abs(expected).max() or 1.0
@@ -176,6 +182,10 @@ def _compare(
         largest_difference=largest if math.isfinite(largest) else math.inf,
         equal_share=float(np.mean(difference == 0)),
     )
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _scale_and_zero_point(tensor: Any) -> tuple[np.float32, np.float32]:
@@ -217,7 +227,7 @@ def _gain(convolution: Convolution) -> np.float32:
     Inputs are divided by it, so that activations and quantisation clip few outputs.
     """
     assert convolution.dense is not None, "originals have dense weights"
-    weights = convolution.dense.reshape(convolution.shape[0], -1).astype(np.float32)
+    weights = convolution.dense.reshape(convolution.shape[0], -1).astype(np.float64)
     gains = np.sqrt((weights**2).sum(axis=1))
     if convolution.patterns is not None and convolution.patterns.scales is not None:
         gains = gains * convolution.patterns.scales
