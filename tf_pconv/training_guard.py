@@ -12,13 +12,9 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import keras
-
-if TYPE_CHECKING:
-    from tf_pconv.wrappers import PatternWrapper
-
 
 _JAX_STATE = (
     "trainable_variables",
@@ -59,13 +55,19 @@ class TrainingPermit:
         return model is not None and getattr(model, "history", None) is self._history
 
 
+class GuardedLayer(Protocol):
+    """A layer that trains only with a permit."""
+
+    training_permit: TrainingPermit | None
+
+
 class GuardedTrainFunction:
     """A model's compiled train function that asks for a permit at each call."""
 
-    def __init__(self, model: keras.Model, wrappers: Sequence[PatternWrapper]) -> None:
+    def __init__(self, model: keras.Model, layers: Sequence[GuardedLayer]) -> None:
         self._model = weakref.ref(model)
         self._function: Callable[..., Any] = model.train_function
-        self._wrappers = wrappers
+        self._layers = layers
         self._permit: TrainingPermit | None = None
 
     @property
@@ -83,7 +85,7 @@ class GuardedTrainFunction:
             self._give_back_state(*args)
             raise MissingUpdateError("This pruned model")
         permit, self._permit = self._permit, None
-        with _permitted(self._wrappers, permit):
+        with _permitted(self._layers, permit):
             return self._function(*args, **kwargs)
 
     def _give_back_state(self, state: Any, *_: Any) -> None:
@@ -96,23 +98,23 @@ class GuardedTrainFunction:
 
 
 def guard_train_function(
-    model: keras.Model, wrappers: Sequence[PatternWrapper]
+    model: keras.Model, layers: Sequence[GuardedLayer]
 ) -> GuardedTrainFunction:
     """Puts the guard around the train function of a compiled model, if it is not there yet."""
     if not isinstance(model.train_function, GuardedTrainFunction):
         # Made anew: a fit() that was refused may have left a half-traced one.
         model.make_train_function(force=True)
-        model.train_function = GuardedTrainFunction(model, wrappers)
+        model.train_function = GuardedTrainFunction(model, layers)
     return model.train_function
 
 
 @contextlib.contextmanager
-def _permitted(wrappers: Sequence[PatternWrapper], permit: TrainingPermit) -> Iterator[None]:
-    before = [wrapper.training_permit for wrapper in wrappers]
-    for wrapper in wrappers:
-        wrapper.training_permit = permit
+def _permitted(layers: Sequence[GuardedLayer], permit: TrainingPermit) -> Iterator[None]:
+    before = [layer.training_permit for layer in layers]
+    for layer in layers:
+        layer.training_permit = permit
     try:
         yield
     finally:
-        for wrapper, earlier in zip(wrappers, before, strict=True):
-            wrapper.training_permit = earlier
+        for layer, earlier in zip(layers, before, strict=True):
+            layer.training_permit = earlier

@@ -13,9 +13,9 @@ from keras import ops
 
 from tf_pconv import schedules
 from tf_pconv.config import PatternConfig
-from tf_pconv.methods import Method
+from tf_pconv.methods import Method, PruningTarget
 from tf_pconv.support import is_prunable_class, pruning_refusal
-from tf_pconv.target import PruningTarget, pruning_target
+from tf_pconv.target import pruning_target
 from tf_pconv.training_guard import MissingUpdateError, TrainingPermit
 
 _SETTINGS = "pattern_settings"

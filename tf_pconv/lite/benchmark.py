@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf_pconv.lite.delegation import open_delegated
+from tf_pconv.lite.flatbuffer import MAX_BYTES
 from tf_pconv.lite.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
@@ -79,6 +80,13 @@ class LayerCase:
             raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, but is {self.dtype!r}.")
         if self.stride not in STRIDES:
             raise ValueError(f"stride must be 1 or 2, but is {self.stride}.")
+        weights = self.filters * self.channels * 9
+        activations = self.side**2 * max(self.channels, self.filters)
+        if 4 * max(weights, activations) > MAX_BYTES:
+            raise ValueError(
+                f"A layer of {self.channels},{self.filters},{self.side} is too large: its weights, "
+                "its input and its output must stay below 2 GiB each."
+            )
         if not self.compression >= 1.0:
             raise ValueError(f"compression must be at least 1, but is {self.compression}.")
 
@@ -321,11 +329,12 @@ def time_dense(model: bytes, *, threads: int = 1, seconds: float = 5.0, seed: in
 def _pattern_weights(case: LayerCase, random: np.random.Generator) -> npt.NDArray[np.float32]:
     from keras import ops
 
-    from tf_pconv import patterns, projection, target
+    from tf_pconv import patterns, projection
+    from tf_pconv.methods import PruningTarget
 
     shape = (3, 3, case.channels, case.filters)
     kernels = projection.kept_kernels(case.channels, (3, 3), patterns.ENTRIES, case.compression)
-    layer = target.PruningTarget(
+    layer = PruningTarget(
         shape, patterns.get_library(case.library), kernels, case.group_size, "filter"
     )
     weights = random.standard_normal(shape, dtype=np.float32)

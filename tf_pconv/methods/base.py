@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from keras import ops
 
+from tf_pconv.methods.target import PruningTarget
+
 if TYPE_CHECKING:
     import keras
-
-    from tf_pconv.target import PruningTarget
 
 State = dict[str, Any]
 """Variables (and seed generators) of one layer, by name."""

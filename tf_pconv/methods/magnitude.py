@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 from keras import ops
 
 from tf_pconv.methods.base import Method, State
-
-if TYPE_CHECKING:
-    from tf_pconv.target import PruningTarget
+from tf_pconv.methods.target import PruningTarget
 
 
 @keras.saving.register_keras_serializable(package="tf_pconv")
