@@ -13,7 +13,10 @@ from absl import app, flags
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from tf_pconv.lite import benchmark, benchmark_report
+from tf_pconv.lite.benchmark import benchmark_layer
+from tf_pconv.lite.benchmark_report import print_results
+from tf_pconv.lite.layer_case import LayerCase
+from tf_pconv.lite.machine import describe_machine
 
 RECIPE = workflow.Recipe(
     widths=(48, 48, 96, 96, 192, 192),
@@ -25,9 +28,9 @@ RECIPE = workflow.Recipe(
 )
 
 LAYERS = (
-    benchmark.LayerCase(256, 256, 56, "int8", group_size=4),
-    benchmark.LayerCase(256, 256, 56, "int8", group_size=1),
-    benchmark.LayerCase(256, 256, 56, "float32", group_size=1),
+    LayerCase(256, 256, 56, "int8", group_size=4),
+    LayerCase(256, 256, 56, "int8", group_size=1),
+    LayerCase(256, 256, 56, "float32", group_size=1),
 )
 
 
@@ -47,8 +50,8 @@ def main(_: list[str]) -> None:
     timed = []
     for case in LAYERS:
         with workflow.console.status(f"timing {case.name}"):
-            timed.append(benchmark.benchmark_layer(case, seconds=workflow.SECONDS))
-    benchmark_report.print_results(timed, benchmark.describe_machine(), "Single layers, one thread")
+            timed.append(benchmark_layer(case, seconds=workflow.SECONDS))
+    print_results(timed, describe_machine(), "Single layers, one thread")
 
 
 flags.adopt_module_key_flags(workflow)

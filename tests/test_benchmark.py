@@ -9,7 +9,8 @@ import pytest
 
 from tf_pconv import lite
 from tf_pconv.lite import benchmark, benchmark_report, delegation
-from tf_pconv.lite.benchmark import LayerCase
+from tf_pconv.lite.layer_case import DTYPES, LayerCase, build_layer
+from tf_pconv.lite.machine import describe_machine
 
 SMALL = LayerCase(16, 24, 8, "int8", group_size=4)
 
@@ -34,10 +35,10 @@ def test_case_out_of_range_is_refused(fields, complaint):
         LayerCase(**{"channels": 8, "filters": 8, "side": 8, **fields})
 
 
-@pytest.mark.parametrize("dtype", benchmark.DTYPES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_built_layer_follows_patterns_in_scattered_groups(dtype):
     case = LayerCase(32, 32, 8, dtype, group_size=4)
-    (convolution,) = lite.pack(benchmark.build_layer(case), verify=False).report.convolutions
+    (convolution,) = lite.pack(build_layer(case), verify=False).report.convolutions
     assert convolution.packed
     assert convolution.group_size == 4
     assert convolution.type == dtype
@@ -60,7 +61,7 @@ def test_times_and_speedup_are_of_one_measurement(comparison):
     assert comparison.speedup == pytest.approx(ratio, rel=0.5)
 
 
-@pytest.mark.parametrize("dtype", benchmark.DTYPES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_packed_layer_is_faster_than_dense(dtype):
     # Some five times on the processors measured; one time is what a slow fallback would reach.
     case = LayerCase(128, 128, 28, dtype, group_size=4)
@@ -88,7 +89,7 @@ def test_more_threads_than_processors_are_refused():
 
 
 def test_packed_model_is_timed_against_its_unpacked_form(tmp_path):
-    dense = benchmark.build_layer(SMALL)
+    dense = build_layer(SMALL)
     path = tmp_path / "packed.tflite"
     path.write_bytes(lite.pack(dense, verify=False).model)
     comparison = benchmark.benchmark_model(path, seconds=0.0)
@@ -106,7 +107,7 @@ def test_model_of_which_nothing_is_delegated_is_an_error():
 
 
 def test_standard_error_works_after_it_was_captured(capfd):
-    delegation.open_delegated(lite.pack(benchmark.build_layer(SMALL), verify=False).model)
+    delegation.open_delegated(lite.pack(build_layer(SMALL), verify=False).model)
     captured = capfd.readouterr().err
     assert "nodes delegated" not in captured
     os.write(2, b"after")
@@ -114,7 +115,7 @@ def test_standard_error_works_after_it_was_captured(capfd):
 
 
 def test_json_holds_machine_and_every_field(comparison):
-    machine = benchmark.describe_machine()
+    machine = describe_machine()
     document = json.loads(benchmark_report.to_json(machine, [comparison]))
     assert document["machine"] == machine
     assert document["results"][0]["speedup"] == comparison.speedup

@@ -8,7 +8,7 @@ import pytest
 import small_models
 
 from tf_pconv import cli, lite
-from tf_pconv.lite import benchmark
+from tf_pconv.lite.layer_case import LayerCase, build_layer
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_calibration_of_wrong_shape_is_refused(refused, pruned_file, tmp_path):
 
 def test_convert_packs_and_unpacks_tflite(tmp_path):
     dense, packed, unpacked = (tmp_path / f"{name}.tflite" for name in ("a", "b", "c"))
-    dense.write_bytes(benchmark.build_layer(benchmark.LayerCase(16, 16, 6, "int8")))
+    dense.write_bytes(build_layer(LayerCase(16, 16, 6, "int8")))
     assert cli.main(["convert", str(dense), "-o", str(packed)]) == 0
     assert len(lite.inspect(packed).packed) == 1
     command = ["convert", str(packed), "-o", str(unpacked), "--pattern_format", "dense"]
@@ -193,7 +193,7 @@ def test_inspect_shows_packed_convolutions(pruned_file, capsys, monkeypatch):
 
 def test_truncated_tflite_is_refused(refused, tmp_path):
     path = tmp_path / "truncated.tflite"
-    path.write_bytes(benchmark.build_layer(benchmark.LayerCase(8, 8, 4, "float32"))[:200])
+    path.write_bytes(build_layer(LayerCase(8, 8, 4, "float32"))[:200])
     assert refused("inspect", path, code=1).startswith("tf-pconv: ")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 
 from absl import flags
 
 from tf_pconv.commands.command import Command, UsageError
-from tf_pconv.commands.files import define_overwrite, existing, new_output, step
+from tf_pconv.commands.files import define_overwrite, existing, new_output, step, written_whole
 from tf_pconv.lite import benchmark, benchmark_report
+from tf_pconv.lite.layer_case import LayerCase
+from tf_pconv.lite.machine import describe_machine
 
 
 def _define_bench(values: flags.FlagValues) -> None:
@@ -49,11 +52,13 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     del argument
     if bool(values.layer) == bool(values.model):
         raise UsageError("name either --layer CHANNELS,FILTERS,SIDE or --model FILE.tflite.")
+    if not math.isfinite(values.seconds):
+        raise UsageError(f"--seconds {values.seconds}: a finite number is needed.")
     json_file = (
         values.json and values.json != "-" and new_output(values.json, values.overwrite, ".json")
     )
     plot_file = values.plot and new_output(values.plot, values.overwrite, ".png", ".svg")
-    settings = {
+    settings: benchmark.Settings = {
         "kernel": values.kernel,
         "threads": values.threads,
         "seconds": values.seconds,
@@ -69,19 +74,21 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     for number, (name, run) in enumerate(runs, 1):
         with step(f"{number} of {len(runs)}: {name}"):
             comparisons.append(run())
-    machine = benchmark.describe_machine()
+    machine = describe_machine()
     document = benchmark_report.to_json(machine, comparisons)
     if plot_file:
-        benchmark_report.plot_speedups(comparisons, plot_file, machine["processor"])
+        with written_whole(plot_file) as temporary:
+            benchmark_report.plot_speedups(comparisons, temporary, machine["processor"])
     if json_file:
-        json_file.write_text(document)
+        with written_whole(json_file) as temporary:
+            temporary.write_text(document)
     if values.json == "-":
         print(document, end="")
         return
     benchmark_report.print_results(comparisons, machine)
 
 
-def _layer_cases(values: flags.FlagValues) -> list[benchmark.LayerCase]:
+def _layer_cases(values: flags.FlagValues) -> list[LayerCase]:
     """Returns every combination of --layer, --dtype and --group_size."""
     cases = []
     for layer in values.layer:
@@ -93,7 +100,7 @@ def _layer_cases(values: flags.FlagValues) -> list[benchmark.LayerCase]:
             )
         channels, filters, side = map(int, sizes)
         cases += [
-            benchmark.LayerCase(
+            LayerCase(
                 channels,
                 filters,
                 side,

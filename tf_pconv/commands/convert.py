@@ -18,6 +18,7 @@ from tf_pconv.commands.files import (
     step,
     written_whole,
 )
+from tf_pconv.lite.full_integer import request_int8
 
 
 def _define_convert(values: flags.FlagValues) -> None:
@@ -89,16 +90,11 @@ def _convert_keras(path: pathlib.Path, values: flags.FlagValues) -> bytes:
 
 
 def _quantize(converter: Any, model: Any, calibration: pathlib.Path, samples: int) -> None:
-    """Asks for full-integer int8, inputs and outputs included."""
-    import tensorflow as tf
-
     inputs = _calibration_inputs(model, calibration, samples)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: (
-        [values[i : i + 1] for values in inputs] for i in range(len(inputs[0]))
+    request_int8(
+        converter,
+        lambda: ([values[i : i + 1] for values in inputs] for i in range(len(inputs[0]))),
     )
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
 
 
 def _calibration_inputs(model: Any, path: pathlib.Path, samples: int) -> list[Any]:

@@ -10,27 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
-import importlib.metadata
 import os
 import pathlib
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
 from tf_pconv.lite.delegation import open_delegated
-from tf_pconv.lite.flatbuffer import MAX_BYTES
-from tf_pconv.lite.quiet import quiet_tensorflow
+from tf_pconv.lite.layer_case import LayerCase, build_layer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-DTYPES = ("float32", "int8")
-STRIDES = (1, 2)
 
 _TURN_SECONDS = 0.03
 _TURN_INVOCATIONS = 3
@@ -43,61 +36,20 @@ _INT8_TOLERANCE = 1
 _FLOAT_TOLERANCE = 1e-5
 
 
-@dataclasses.dataclass(frozen=True)
-class LayerCase:
-    """A 3x3 convolution with random weights that follow patterns exactly.
+class Settings(TypedDict, total=False):
+    """How to measure.
 
     Attributes:
-        channels: Input channels.
-        filters: Output channels.
-        side: Height and width of the input, in pixels.
-        dtype: `"int8"` (quantised by TensorFlow's converter) or `"float32"`.
-        group_size: Filters that share patterns and connectivity.
-        compression: Weights of the dense layer over the weights kept.
-        stride: 1 or 2.
-        library: Name of a pattern library.
-
-    Raises:
-        ValueError: An attribute out of range.
+        kernel: Kernel of the delegate by name. Default: the delegate chooses.
+        threads: Threads of either side, pinned to as many processors. Default: 1.
+        seconds: How long to measure. Default: 5.
+        seed: Seed of weights and inputs. Default: 0.
     """
 
-    channels: int
-    filters: int
-    side: int
-    dtype: str = "int8"
-    group_size: int = 4
-    compression: float = 8.0
-    stride: int = 1
-    library: str = "scp8"
-
-    def __post_init__(self) -> None:
-        for name in ("channels", "filters", "side", "group_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} of a layer must be at least 1, but is {getattr(self, name)}."
-                )
-        if self.dtype not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, but is {self.dtype!r}.")
-        if self.stride not in STRIDES:
-            raise ValueError(f"stride must be 1 or 2, but is {self.stride}.")
-        weights = self.filters * self.channels * 9
-        activations = self.side**2 * max(self.channels, self.filters)
-        if 4 * max(weights, activations) > MAX_BYTES:
-            raise ValueError(
-                f"A layer of {self.channels},{self.filters},{self.side} is too large: its weights, "
-                "its input and its output must stay below 2 GiB each."
-            )
-        if not self.compression >= 1.0:
-            raise ValueError(f"compression must be at least 1, but is {self.compression}.")
-
-    @property
-    def name(self) -> str:
-        """The layer in one phrase, such as `256,256,56 int8 group 4 8x`."""
-        stride = f" stride {self.stride}" if self.stride != 1 else ""
-        return (
-            f"{self.channels},{self.filters},{self.side}{stride} {self.dtype} "
-            f"group {self.group_size} {self.compression:g}x"
-        )
+    kernel: str
+    threads: int
+    seconds: float
+    seed: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,47 +92,12 @@ class Comparison:
     equal_share: float
 
 
-def describe_machine() -> dict[str, str]:
-    """Returns what a measurement depends on: processor, versions and date."""
-    return {
-        "processor": _processor_name(),
-        "instructions": " ".join(_instruction_sets()) or "unknown",
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in ("tensorflow", "ai-edge-litert")},
-        "tf-pconv": importlib.metadata.version("tf-pconv"),
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-    }
-
-
-def build_layer(case: LayerCase, seed: int = 0) -> bytes:
-    """Returns a dense `.tflite` whose only convolution has the pattern weights of `case`.
-
-    The weights are normal random numbers, projected on patterns and connectivity; int8 files are
-    quantised by TensorFlow's converter with normal random inputs.
-    """
-    import keras
-
-    inputs = keras.Input((case.side, case.side, case.channels), batch_size=1)
-    convolution = keras.layers.Conv2D(case.filters, 3, strides=case.stride, padding="same")
-    model = keras.Model(inputs, convolution(inputs))
-    random = np.random.default_rng(seed)
-    convolution.set_weights([_pattern_weights(case, random), np.zeros(case.filters, np.float32)])
-    sample = random.standard_normal((1, case.side, case.side, case.channels), dtype=np.float32)
-    return _convert_dense(model, case.dtype, sample)
-
-
-def benchmark_layer(
-    case: LayerCase, *, kernel: str = "", threads: int = 1, seconds: float = 5.0, seed: int = 0
-) -> Comparison:
+def benchmark_layer(case: LayerCase, **settings: Unpack[Settings]) -> Comparison:
     """Times one packed layer in the delegate against the same weights, dense, in XNNPACK.
 
     Args:
         case: The layer.
-        kernel: Kernel of the delegate by name; empty lets the delegate choose.
-        threads: Threads of either side, pinned to as many processors.
-        seconds: How long to measure.
-        seed: Seed of weights and inputs.
+        **settings: Those of `Settings`.
 
     Returns:
         The measurement.
@@ -196,16 +113,8 @@ def benchmark_layer(
     """
     from tf_pconv.lite.packing import pack
 
-    dense = build_layer(case, seed)
-    comparison = compare(
-        pack(dense, verify=False).model,
-        dense,
-        name=case.name,
-        kernel=kernel,
-        threads=threads,
-        seconds=seconds,
-        seed=seed,
-    )
+    dense = build_layer(case, _complete(settings)["seed"])
+    comparison = compare(pack(dense, verify=False).model, dense, case.name, **settings)
     tolerance = _INT8_TOLERANCE if case.dtype == "int8" else _FLOAT_TOLERANCE
     if not comparison.largest_difference <= tolerance:
         raise RuntimeError(
@@ -216,22 +125,12 @@ def benchmark_layer(
     return comparison
 
 
-def benchmark_model(
-    path: str | os.PathLike[str],
-    *,
-    kernel: str = "",
-    threads: int = 1,
-    seconds: float = 5.0,
-    seed: int = 0,
-) -> Comparison:
+def benchmark_model(path: str | os.PathLike[str], **settings: Unpack[Settings]) -> Comparison:
     """Times a `.tflite` with the delegate against the same model, dense, in XNNPACK alone.
 
     Args:
         path: A packed file, whose rival is its unpacked form, or any other `.tflite`.
-        kernel: As in `benchmark_layer`.
-        threads: As in `benchmark_layer`.
-        seconds: As in `benchmark_layer`.
-        seed: Seed of the inputs.
+        **settings: Those of `Settings`.
 
     Returns:
         The measurement.
@@ -243,37 +142,17 @@ def benchmark_model(
     from tf_pconv.lite.packing import unpack
 
     model = pathlib.Path(path).read_bytes()
-    return compare(
-        model,
-        unpack(model),
-        name=pathlib.Path(path).name,
-        kernel=kernel,
-        threads=threads,
-        seconds=seconds,
-        seed=seed,
-    )
+    return compare(model, unpack(model), pathlib.Path(path).name, **settings)
 
 
-def compare(
-    delegated: bytes,
-    dense: bytes,
-    *,
-    name: str,
-    kernel: str = "",
-    threads: int = 1,
-    seconds: float = 5.0,
-    seed: int = 0,
-) -> Comparison:
+def compare(delegated: bytes, dense: bytes, name: str, **settings: Unpack[Settings]) -> Comparison:
     """Times `delegated` in the delegate and `dense` in XNNPACK, in turns.
 
     Args:
         delegated: A `.tflite` of which the delegate takes at least one node.
         dense: A `.tflite` with the same inputs and outputs that runs without it.
         name: What to call the measurement.
-        kernel: As in `benchmark_layer`.
-        threads: As in `benchmark_layer`.
-        seconds: As in `benchmark_layer`.
-        seed: Seed of the inputs.
+        **settings: Those of `Settings`.
 
     Returns:
         The measurement.
@@ -281,12 +160,14 @@ def compare(
     Raises:
         RuntimeError: Nothing that the delegate takes.
     """
+    chosen = _complete(settings)
+    threads = chosen["threads"]
     with _pinned(threads):
-        ours, delegation = open_delegated(delegated, {"kernel": kernel}, threads)
+        ours, delegation = open_delegated(delegated, {"kernel": chosen["kernel"]}, threads)
         theirs = _open(dense, threads)
-        _set_random_inputs([ours, theirs], seed)
+        _set_random_inputs([ours, theirs], chosen["seed"])
         difference, equal = _compare_outputs(ours, theirs)
-        turns = _take_turns([ours.invoke, theirs.invoke], threads, seconds)
+        turns = _take_turns([ours.invoke, theirs.invoke], threads, chosen["seconds"])
     ratios = turns[:, 1] / turns[:, 0]
     low, high = _median_interval(ratios)
     return Comparison(
@@ -308,74 +189,26 @@ def compare(
     )
 
 
-def time_dense(model: bytes, *, threads: int = 1, seconds: float = 5.0, seed: int = 0) -> float:
+def time_dense(model: bytes, **settings: Unpack[Settings]) -> float:
     """Returns the median milliseconds of one invocation of a `.tflite` in XNNPACK alone.
 
     Args:
         model: The file's bytes.
-        threads: As in `benchmark_layer`.
-        seconds: As in `benchmark_layer`.
-        seed: Seed of the inputs.
+        **settings: Those of `Settings`; a `kernel` changes nothing.
 
     Returns:
         Milliseconds.
     """
-    with _pinned(threads):
-        interpreter = _open(model, threads)
-        _set_random_inputs([interpreter], seed)
-        return float(np.median(_take_turns([interpreter.invoke], threads, seconds)))
+    chosen = _complete(settings)
+    with _pinned(chosen["threads"]):
+        interpreter = _open(model, chosen["threads"])
+        _set_random_inputs([interpreter], chosen["seed"])
+        turns = _take_turns([interpreter.invoke], chosen["threads"], chosen["seconds"])
+    return float(np.median(turns))
 
 
-def _pattern_weights(case: LayerCase, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    from keras import ops
-
-    from tf_pconv import patterns, projection
-    from tf_pconv.methods import PruningTarget
-
-    shape = (3, 3, case.channels, case.filters)
-    kernels = projection.kept_kernels(case.channels, (3, 3), patterns.ENTRIES, case.compression)
-    layer = PruningTarget(
-        shape, patterns.get_library(case.library), kernels, case.group_size, "filter"
-    )
-    weights = random.standard_normal(shape, dtype=np.float32)
-    mask = layer.mask(weights, layer.filter_order(weights))
-    return weights * ops.convert_to_numpy(mask)
-
-
-def _convert_dense(model: Any, dtype: str, sample: npt.NDArray[np.float32]) -> bytes:
-    with quiet_tensorflow():
-        import tensorflow as tf
-
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        if dtype == "int8":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: [[sample]]
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = converter.inference_output_type = tf.int8
-        return converter.convert()
-
-
-def _processor_name() -> str:
-    for line in _cpuinfo():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _instruction_sets() -> list[str]:
-    """Those that decide which kernels run."""
-    flags = next(
-        (line.split() for line in _cpuinfo() if line.startswith(("flags", "Features"))), []
-    )
-    wanted = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512vbmi", "asimddp", "i8mm")
-    return [name for name in wanted if name in flags]
-
-
-def _cpuinfo() -> list[str]:
-    try:
-        return pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
+def _complete(settings: Settings) -> Settings:
+    return {"kernel": "", "threads": 1, "seconds": 5.0, "seed": 0, **settings}
 
 
 @contextlib.contextmanager
