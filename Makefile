@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 python := .venv/bin/python
 installed := .venv/.installed
-python_sources := tf_pconv tests examples delegate setup.py
+python_sources := tf_pconv tf_pconv_quiet.py tests examples delegate setup.py
 cc_sources = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc' | grep -v '^third_party/')
 bench_layers := 64,64,224 128,128,112 256,256,56 512,512,28 512,512,14 64,64,32 16,16,32
 

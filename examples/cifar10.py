@@ -12,6 +12,9 @@ The file is an .npz that holds either
 By default the whole takes about an hour on two cores.
 """
 
+import tf_pconv_quiet  # noqa: F401, before TensorFlow, which then loads without its chatter
+
+# isort: split
 import itertools
 import pathlib
 from collections.abc import Mapping

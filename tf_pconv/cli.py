@@ -1,6 +1,6 @@
 """The command line `tf-pconv`: plan, prune, convert, inspect and time models.
 
-Exit codes: 0 done; 1 the work failed; 2 the command line is wrong.
+Exit codes: 0 done; 1 the work failed; 2 the command line is wrong; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None: those of the process.
 
     Returns:
-        0, 1 (the work failed) or 2 (the command line is wrong).
+        0, 1 (the work failed), 2 (the command line is wrong) or 130 (interrupted).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -35,10 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, 2)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         return _fail(error, 1)
+    except MemoryError:
+        return _fail("there is not enough memory.", 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was written.", 130)
     return 0
 
 
-def _fail(error: Exception, code: int) -> int:
+def _fail(error: Exception | str, code: int) -> int:
     print(f"{PROGRAM}: {error}", file=sys.stderr)
     return code
 

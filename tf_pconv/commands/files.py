@@ -20,7 +20,7 @@ def existing(path: str, *suffixes: str) -> pathlib.Path:
     found = pathlib.Path(path)
     if not found.exists():
         raise UsageError(f"{path}: there is no such file.")
-    if found.suffix not in suffixes:
+    if found.suffix not in suffixes or found.is_dir():
         raise UsageError(f"{path}: a file that ends in {' or '.join(suffixes)} is needed.")
     return found
 
@@ -49,6 +49,8 @@ def new_output(name: str, overwrite: bool, *suffixes: str) -> pathlib.Path:
     folder = path.absolute().parent
     if path.suffix not in suffixes:
         raise UsageError(f"{path}: the name of the output must end in {' or '.join(suffixes)}.")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file.")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists; add --overwrite to replace it, or name another output.")
     if not folder.is_dir():

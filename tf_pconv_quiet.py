@@ -1,0 +1,55 @@
+"""Loads TensorFlow without its chatter: import this first in a program, never in a library.
+
+As it is loaded, TensorFlow's C++ code tells the standard error of processor features, GPU drivers
+and its own logging, whatever `TF_CPP_MIN_LOG_LEVEL` says. Importing this module loads TensorFlow
+with the standard error held back, and then passes on all lines but those. From then on TensorFlow
+logs nothing, if the user has not set `TF_CPP_MIN_LOG_LEVEL`: what goes wrong is raised in Python.
+With `TF_CPP_MIN_LOG_LEVEL=0` nothing is held back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import re
+import sys
+import tempfile
+
+_STDERR = 2
+_CHATTER = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
+
+
+def main() -> int:
+    """Runs the command line `tf-pconv`."""
+    from tf_pconv import cli
+
+    return cli.main()
+
+
+def _load_tensorflow() -> None:
+    with contextlib.suppress(ImportError):  # Who needs it will say so.
+        importlib.import_module("tensorflow")
+
+
+def _load_tensorflow_quietly() -> None:
+    try:
+        original = os.dup(_STDERR)
+    except OSError:  # There is no standard error.
+        _load_tensorflow()
+        return
+    with tempfile.TemporaryFile() as held:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os.dup2(held.fileno(), _STDERR)
+        try:
+            _load_tensorflow()
+        finally:
+            os.dup2(original, _STDERR)
+            os.close(original)
+            held.seek(0)
+            os.write(_STDERR, b"".join(line for line in held if not _CHATTER.match(line)))
+
+
+if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
+    _load_tensorflow_quietly()
