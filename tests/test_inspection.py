@@ -59,10 +59,10 @@ class TestData:
 
     def test_depthwise(self, rng):
         builder = ModelBuilder()
-        source = builder.activation("input", [1, 8, 8, 6], int8=False)
+        source = builder.activation("input", [1, 8, 8, 6])
         weights = rng.normal(size=(1, 3, 3, 6)).astype(np.float32)
         inputs = [source, builder.tensor("depthwise", weights.shape, "FLOAT32", weights)]
-        output = builder.activation("output", [1, 8, 8, 6], int8=False)
+        output = builder.activation("output", [1, 8, 8, 6])
         options = builder.fb.DepthwiseConv2DOptionsT()
         options.strideH = options.strideW = 1
         builder.operator("DEPTHWISE_CONV_2D", inputs, [output], options)
@@ -86,8 +86,8 @@ class TestData:
 
     def test_no_convolutions(self):
         builder = ModelBuilder()
-        source = builder.activation("input", [1, 4], int8=False)
-        output = builder.activation("output", [1, 4], int8=False)
+        source = builder.activation("input", [1, 4])
+        output = builder.activation("output", [1, 4])
         builder.operator("ABS", [source], [output])
         builder.graph.inputs, builder.graph.outputs = [source], [output]
         report = inspect(builder.serialize())

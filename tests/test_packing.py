@@ -84,7 +84,7 @@ class TestRoundTrip:
 class TestSharing:
     def test_weights_of_two_convolutions(self, rng):
         builder, conv = ModelBuilder(), float_conv(rng, channels=8)
-        source = builder.activation("input", [1, 8, 8, 8], int8=False)
+        source = builder.activation("input", [1, 8, 8, 8])
         weights = builder.weights(conv, "shared")
         first = builder.convolution(source, conv, "first", weights)
         second = builder.convolution(first, conv, "second", weights)
@@ -123,7 +123,7 @@ class TestSharing:
     def test_weights_that_something_else_reads(self, rng):
         builder = chain(float_conv(rng))
         weights = builder.graph.operators[0].inputs[1]
-        output = builder.activation("absolute", builder.graph.tensors[weights].shape, int8=False)
+        output = builder.activation("absolute", builder.graph.tensors[weights].shape)
         builder.operator("ABS", [weights], [output])
         assert reasons(builder) == ["its weights are also read by ABS"]
 
@@ -134,7 +134,7 @@ class TestSharing:
 
     def test_weights_that_a_dilated_convolution_reads(self, rng):
         builder, conv = ModelBuilder(), float_conv(rng, channels=8)
-        source = builder.activation("input", [1, 8, 8, 8], int8=False)
+        source = builder.activation("input", [1, 8, 8, 8])
         weights = builder.weights(conv, "shared")
         first = builder.convolution(source, conv, "first", weights)
         dilated = float_conv(rng, channels=8, dilation=2)

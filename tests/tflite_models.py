@@ -1,11 +1,15 @@
 """Weights that follow patterns and small `.tflite` files, made without a converter."""
 
-import dataclasses
-
 import numpy as np
 
-from tf_pconv.lite import flatbuffer
+from tf_pconv.lite import model_builder
+from tf_pconv.lite.model_builder import ModelBuilder
+from tf_pconv.lite.model_builder import quantize_weights as quantize
 from tf_pconv.lite.pattern_weights import ALL_PATTERNS, MASK_BITS
+
+__all__ = ["Conv", "ModelBuilder", "assert_same_model", "chain", "pattern_weights", "quantize"]
+
+QUANTIZATION = (0.05, 3)
 
 
 def pattern_weights(rng, filters, channels, group_size=1, kernels=None, patterns=8):
@@ -23,138 +27,19 @@ def pattern_weights(rng, filters, channels, group_size=1, kernels=None, patterns
     return dense.reshape(filters, 3, 3, channels)
 
 
-def quantize(dense):
-    """Per-channel int8 weights and their scales, as TFLite's converter makes them."""
-    scales = np.abs(dense).max(axis=(1, 2, 3)) / 127
-    scales = np.where(scales > 0, scales, 1).astype(np.float32)
-    return np.round(dense / scales[:, None, None, None]).astype(np.int8), scales
+class Conv(model_builder.Conv):
+    """A convolution whose filters have different biases."""
 
-
-@dataclasses.dataclass
-class Conv:
-    """One convolution of a model to build; `weights` may be shared between convolutions."""
-
-    weights: np.ndarray
-    scales: np.ndarray | None = None
-    stride: int = 1
-    padding: str = "SAME"
-    activation: str = "NONE"
-    dilation: int = 1
-    bias: bool = True
-
-
-class ModelBuilder:
-    """Builds a `.tflite` one tensor and operator at a time, in a single subgraph."""
-
-    def __init__(self):
-        self.fb = flatbuffer.schema()
-        self.model = self.fb.ModelT()
-        self.model.version = flatbuffer.SCHEMA_VERSION
-        self.model.description = b"built by a test"
-        self.model.operatorCodes = []
-        self.model.buffers = [self.fb.BufferT()]
-        self.graph = self.fb.SubGraphT()
-        self.graph.name = b"main"
-        self.graph.tensors, self.graph.operators = [], []
-        self.model.subgraphs = [self.graph]
-
-    def tensor(self, name, shape, type_name, data=None, scale=None, zero_point=0):
-        """Adds a tensor, constant where it has data, and returns its index."""
-        tensor = self.fb.TensorT()
-        tensor.name, tensor.shape = name.encode(), list(shape)
-        tensor.type = getattr(self.fb.TensorType, type_name)
-        tensor.hasRank = True
-        tensor.quantization = self.fb.QuantizationParametersT()
-        if scale is not None:
-            tensor.quantization.scale = np.atleast_1d(np.float32(scale))
-            count = len(tensor.quantization.scale)
-            tensor.quantization.zeroPoint = np.full(count, zero_point, np.int64)
-        if data is not None:
-            tensor.buffer = self.buffer(data.tobytes())
-        self.graph.tensors.append(tensor)
-        return len(self.graph.tensors) - 1
-
-    def buffer(self, data):
-        """Adds a buffer and returns its index."""
-        buffer = self.fb.BufferT()
-        buffer.data = np.frombuffer(data, np.uint8)
-        self.model.buffers.append(buffer)
-        return len(self.model.buffers) - 1
-
-    def operator(self, name, inputs, outputs, options=None, version=1):
-        """Adds a builtin operator."""
-        builtin = getattr(self.fb.BuiltinOperator, name)
-        known = [(code.builtinCode, code.version) for code in self.model.operatorCodes]
-        if (builtin, version) not in known:
-            code = self.fb.OperatorCodeT()
-            code.builtinCode = code.deprecatedBuiltinCode = builtin
-            code.version = version
-            self.model.operatorCodes.append(code)
-            known.append((builtin, version))
-        operator = self.fb.OperatorT()
-        operator.opcodeIndex = known.index((builtin, version))
-        operator.inputs, operator.outputs = list(inputs), list(outputs)
-        if options is not None:
-            operator.builtinOptions = options
-            kind = type(options).__name__.removesuffix("T")
-            operator.builtinOptionsType = getattr(self.fb.BuiltinOptions, kind)
-        self.graph.operators.append(operator)
-
-    def activation(self, name, shape, int8):
-        """Adds a tensor between operators."""
-        scale = {"scale": 0.05, "zero_point": 3} if int8 else {}
-        return self.tensor(name, shape, "INT8" if int8 else "FLOAT32", **scale)
-
-    def weights(self, conv, name):
-        """Adds the weights of a convolution."""
-        type_name = "FLOAT32" if conv.scales is None else "INT8"
-        return self.tensor(name, conv.weights.shape, type_name, conv.weights, conv.scales)
-
-    def convolution(self, source, conv, name, weights):
-        """Adds a convolution and returns its output."""
-        fb, int8 = self.fb, conv.scales is not None
-        filters = conv.weights.shape[0]
-        inputs = [source, weights]
-        if conv.bias:
-            values = np.linspace(-1, 1, filters)
-            data = np.int32(100 * values) if int8 else np.float32(values)
-            scale = 0.05 * conv.scales if int8 else None
-            type_name = "INT32" if int8 else "FLOAT32"
-            inputs.append(self.tensor(name + "/bias", [filters], type_name, data, scale))
-        _, height, width, _ = self.graph.tensors[source].shape
-        side = [_side(length, conv) for length in (height, width)]
-        output = self.activation(name + "/output", [1, *side, filters], int8)
-        options = fb.Conv2DOptionsT()
-        options.padding = getattr(fb.Padding, conv.padding)
-        options.strideH = options.strideW = conv.stride
-        options.dilationHFactor = options.dilationWFactor = conv.dilation
-        activation = getattr(fb.ActivationFunctionType, conv.activation)
-        options.fusedActivationFunction = activation
-        self.operator("CONV_2D", inputs, [output], options, version=3 if int8 else 1)
-        return output
-
-    def serialize(self):
-        """Returns the bytes of the file."""
-        return flatbuffer.serialize(self.model)
-
-
-def _side(length, conv):
-    if conv.padding == "SAME":
-        return -(-length // conv.stride)
-    return (length - 2 * conv.dilation - 1) // conv.stride + 1
+    def __init__(self, weights, scales=None, *, bias=True, **options):
+        rising = np.linspace(-1, 1, len(weights))
+        values = np.float32(rising) if scales is None else np.int32(100 * rising)
+        quantization = None if scales is None else QUANTIZATION
+        super().__init__(weights, scales, values if bias else None, quantization, **options)
 
 
 def chain(*convs, side=8):
     """Builds convolutions one after another; returns the builder."""
-    builder = ModelBuilder()
-    channels = convs[0].weights.shape[3]
-    tensor = builder.activation("input", [1, side, side, channels], convs[0].scales is not None)
-    builder.graph.inputs = [tensor]
-    for place, conv in enumerate(convs):
-        name = f"conv{place}"
-        tensor = builder.convolution(tensor, conv, name, builder.weights(conv, name))
-    builder.graph.outputs = [tensor]
-    return builder
+    return model_builder.chain(*convs, side=side, quantization=convs[0].quantization)
 
 
 def assert_same_model(first, second):
