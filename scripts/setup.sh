@@ -43,9 +43,9 @@ check_other_systems() {
 
 make_environment() {
   command -v "$python" >/dev/null ||
-    fail "there is no $python. Name a Python of 3.10 to 3.13: make setup PYTHON=/path/to/python3"
-  "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' ||
-    fail "$("$python" --version) was found; TensorFlow 2.21 needs Python 3.10 to 3.13.
+    fail "there is no $python. Name a Python of 3.11 to 3.13: make setup PYTHON=/path/to/python3"
+  "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+    fail "$("$python" --version) was found; tf_pconv needs Python 3.11 to 3.13.
 Name another interpreter: make setup PYTHON=/path/to/python3.11"
   if [[ ! -x .venv/bin/python ]]; then
     "$python" -m venv .venv ||

@@ -17,7 +17,7 @@ def describe_machine() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in ("tensorflow", "ai-edge-litert")},
         "tf-pconv": importlib.metadata.version("tf-pconv"),
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
