@@ -111,7 +111,9 @@ def _quantize(target: Target) -> Iterator[str]:
     yield f"                        {t.float_vector} unit, {t.float_vector} low,"
     yield f"                        {t.float_vector} high, {t.vector} zero_point) {{"
     product = t("multiply_float", t("to_float", "sum"), "multiplier")
-    yield f"  const {t.float_vector} fraction = {t('round_float', product)};"
+    yield f"  const {t.float_vector} product = {product};"
+    rounded = t("floor", t("add_float", "product", t("splat_float", "0.5f")))
+    yield f"  const {t.float_vector} fraction = {rounded};"
     yield f"  const {t.float_vector} quarter = {t('splat_float', '0.25f')};"
     yield f"  {t.float_vector} scaled = {t('copy_sign', 'quarter', 'fraction')};"
     yield f"  scaled = {t('multiply_float', t('add_float', 'fraction', 'scaled'), 'unit')};"

@@ -84,8 +84,7 @@ _AVX2 = {
     "as_float": "_mm256_castsi256_ps({0})",
     "splat_float": "_mm256_set1_ps({0})",
     "multiply_float": "_mm256_mul_ps({0}, {1})",
-    # To nearest, ties to even.
-    "round_float": "_mm256_round_ps({0}, 8)",
+    "floor": "_mm256_floor_ps({0})",
     # {0}, which is positive, with the sign of {1}.
     "copy_sign": "_mm256_or_ps({0}, _mm256_and_ps({1}, _mm256_set1_ps(-0.0f)))",
     "max_float": "_mm256_max_ps({0}, {1})",
@@ -142,7 +141,7 @@ _AVX512 = {
     "as_float": "_mm512_castsi512_ps({0})",
     "splat_float": "_mm512_set1_ps({0})",
     "multiply_float": "_mm512_mul_ps({0}, {1})",
-    "round_float": "_mm512_roundscale_ps({0}, 8)",
+    "floor": "_mm512_roundscale_ps({0}, 9)",
     "copy_sign": (
         "_mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512({0}), "
         "_mm512_and_si512(_mm512_castps_si512({1}), _mm512_set1_epi32(INT32_MIN))))"

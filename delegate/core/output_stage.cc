@@ -57,7 +57,7 @@ int8_t Requantize(const Int8OutputStage& stage, int filter, int32_t sum) {
   const float low = static_cast<float>(stage.min - stage.zero_point);
   const float high = static_cast<float>(stage.max - stage.zero_point);
   const float fraction =
-      std::nearbyint(static_cast<float>(sum) * stage.multipliers[filter]);
+      std::floor(static_cast<float>(sum) * stage.multipliers[filter] + 0.5f);
   // A quarter more leaves halves, and only them, no longer half way.
   const float scaled =
       (fraction + std::copysign(0.25f, fraction)) * stage.units[filter];

@@ -9,10 +9,10 @@
 namespace tf_pconv {
 
 // From int32 sums to int8 outputs. TFLite's reference kernels multiply in fixed
-// point and round twice: to a binary fraction, then, halves away from zero, to
-// an integer. To give the same outputs, so does this:
-//   fraction = round(sum * multipliers[filter])     in units of units[filter]
-//   output = clamp(round(fraction * units[filter]) + zero_point)
+// point and round twice: to a binary fraction, halves up, then to an integer,
+// halves away from zero. To give the same outputs, so does this:
+//   fraction = floor(sum * multipliers[filter] + 1/2)  in units of
+//   units[filter] output = clamp(round(fraction * units[filter]) + zero_point)
 struct Int8OutputStage {
   // One an output channel.
   std::vector<float> multipliers;
