@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -144,8 +145,7 @@ TEST(DelegateTest, TheBiasIsOptional) {
 
 TEST(DelegateTest, AdjacentNodesShareARegionAndItsMemory) {
   PConv2DGraph graph;
-  // The output of the first becomes the input of two more; the runtime gives
-  // it no memory.
+  // Three nodes in a row; the runtime gives no memory to what lies between.
   const int middle = graph.output;
   const int third = graph.AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
   const int last = graph.AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
@@ -163,6 +163,54 @@ TEST(DelegateTest, AdjacentNodesShareARegionAndItsMemory) {
   // 1.5 at the corner passes unchanged; the sum of the 2x2 block is 9.
   EXPECT_EQ(graph.data<float>(last)[0], 1.5f);
   EXPECT_EQ(graph.data<float>(last)[1], 1.5f + (1.5f + 2.5f));
+}
+
+// Sums of each pixel of a 4x4 image with its neighbours above, to the left, and
+// between: a PConv2D without bias.
+std::vector<float> BlockSums(const std::vector<float>& image) {
+  const auto at = [&image](int y, int x) {
+    return y < 0 || x < 0 ? 0.0f : image[4 * y + x];
+  };
+  std::vector<float> sums;
+  for (int i = 0; i < 16; ++i) {
+    const int y = i / 4, x = i % 4;
+    sums.push_back(at(y, x) + at(y, x - 1) + at(y - 1, x) + at(y - 1, x - 1));
+  }
+  return sums;
+}
+
+TEST(DelegateTest, ABufferLivesUntilItsLastReader) {
+  PConv2DGraph graph;
+  // The output of the first is read by the second and by the last node.
+  const int first = graph.output;
+  const auto add = [&graph](int input) {
+    const int output = graph.AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
+    graph.AddPConv2D({input, graph.weights}, output);
+    return output;
+  };
+  const int second = add(first);
+  const int third = add(second);
+  const int last = add(first);
+  graph.SetOutputs({third, last});
+  Options options = TestOptions();
+  // It writes while it reads, so that no buffer may be both.
+  std::string("reference").copy(options.kernel, Options::kMaxKernelName);
+  auto delegate = MakeDelegate(options);
+  ASSERT_EQ(graph.Delegate(delegate.get()), kTfLiteOk) << graph.error();
+  ASSERT_EQ(graph.Prepare(), kTfLiteOk) << graph.error();
+  std::vector<float> image;
+  for (int i = 0; i < 16; ++i) image.push_back(i * i % 7);
+  std::copy(image.begin(), image.end(), graph.data<float>(graph.input));
+  ASSERT_EQ(graph.Invoke(), kTfLiteOk);
+  std::vector<float> sums = BlockSums(image);
+  for (float& sum : sums) sum += 0.5f;  // the bias of the first
+  const std::vector<float> twice = BlockSums(sums);
+  const auto values = [&graph](int tensor) {
+    const float* data = graph.data<float>(tensor);
+    return std::vector<float>(data, data + 16);
+  };
+  EXPECT_EQ(values(last), twice);
+  EXPECT_EQ(values(third), BlockSums(twice));
 }
 
 TEST(DelegateTest, FollowsResizedInputsAndBatches) {
@@ -506,11 +554,25 @@ TEST(DelegateTest, EmptyDelegationIsAnErrorWhereRequired) {
   EXPECT_EQ(graph.Delegate(MakeDelegate().get()), kTfLiteOk);
 }
 
+// The graphs of a model come one after the other.
+TEST(DelegateTest, OneDelegatedGraphIsEnoughForLaterOnes) {
+  Options options = TestOptions();
+  options.require_delegation = true;
+  auto delegate = MakeDelegate(options);
+  PConv2DGraph first;
+  ASSERT_EQ(first.Delegate(delegate.get()), kTfLiteOk) << first.error();
+  for (int i = 0; i < 2; ++i) {
+    FakeGraph empty;
+    EXPECT_EQ(empty.Delegate(delegate.get()), kTfLiteOk) << empty.error();
+  }
+}
+
 TEST(DelegateTest, OneDelegateServesSeveralGraphs) {
   auto delegate = MakeDelegate();
   PConv2DGraph first, second;
   ASSERT_EQ(first.Delegate(delegate.get()), kTfLiteOk);
   ASSERT_EQ(second.Delegate(delegate.get()), kTfLiteOk);
+  EXPECT_THAT(second.taken(), ElementsAre(second.conv));
   const auto run = [](PConv2DGraph* graph, float value) {
     ASSERT_EQ(graph->Prepare(), kTfLiteOk);
     for (int i = 0; i < 16; ++i) graph->data<float>(graph->input)[i] = value;

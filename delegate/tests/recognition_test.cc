@@ -217,6 +217,27 @@ TEST(RecognitionTest, ALayerOfZerosIsRefused) {
               HasSubstr("all weights are zero"));
 }
 
+// One filter may be left over, three may not.
+TEST(RecognitionTest, FiltersWithoutPartnersEndTheGroups) {
+  const std::vector<std::vector<int>> taps = {
+      {0, 1, 3, 4}, {0, 1, 3, 4}, {4, 5, 7, 8}, {0, 2, 6, 8}, {1, 3, 5, 7}};
+  for (const int filters : {3, 5}) {
+    Layer layer{filters, 1, std::vector<int8_t>(filters * 9, 0),
+                std::vector<float>(filters, 1.0f)};
+    for (int f = 0; f < filters; ++f) {
+      for (int tap : taps[f]) layer.at(f, tap, 0) = 1;
+    }
+    PatternWeights weights;
+    ASSERT_TRUE(Recognize(layer, &weights).ok());
+    EXPECT_EQ(weights.group_size, filters == 3 ? 2 : 1);
+    std::vector<int32_t> order = weights.filter_order;
+    std::sort(order.begin(), order.end());
+    std::vector<int32_t> all(filters);
+    std::iota(all.begin(), all.end(), 0);
+    EXPECT_EQ(order, all);
+  }
+}
+
 TEST(RecognitionTest, FiveWeightsInAKernelAreRefused) {
   Layer layer{2, 3, std::vector<int8_t>(2 * 9 * 3, 0), {1.0f, 1.0f}};
   for (int tap = 0; tap < 5; ++tap) layer.at(1, tap, 2) = 1;
