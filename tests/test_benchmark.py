@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tf_pconv import lite
-from tf_pconv.lite import benchmark, benchmark_report, delegation
+from tf_pconv.lite import benchmark, benchmark_report, delegation, timing
 from tf_pconv.lite.layer_case import DTYPES, LayerCase, build_layer
 from tf_pconv.lite.machine import describe_machine
 
@@ -28,6 +28,9 @@ def comparison():
         ({"dtype": "float16"}, "dtype must be one of float32, int8, but is 'float16'"),
         ({"stride": 3}, "stride must be 1 or 2, but is 3"),
         ({"compression": 0.5}, "compression must be at least 1, but is 0.5"),
+        ({"chain": 0}, "chain of a layer must be at least 1, but is 0"),
+        ({"chain": 2, "filters": 16}, "8 channels, 16 filters and stride 1"),
+        ({"chain": 2, "stride": 2}, "8 channels, 8 filters and stride 2"),
     ],
 )
 def test_case_out_of_range_is_refused(fields, complaint):
@@ -66,6 +69,29 @@ def test_packed_layer_is_faster_than_dense(dtype):
     # Some five times on the processors measured; one time is what a slow fallback would reach.
     case = LayerCase(128, 128, 28, dtype, group_size=4)
     assert benchmark.benchmark_layer(case, seconds=0.3).speedup > 1.5
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_activations_of_a_chain_neither_fade_nor_saturate(dtype):
+    case = LayerCase(32, 32, 8, dtype, chain=3)
+    interpreter = benchmark._open(build_layer(case), 1)
+    benchmark._set_random_inputs([interpreter], seed=1)
+    interpreter.invoke()
+    detail = interpreter.get_output_details()[0]
+    output = interpreter.get_tensor(detail["index"]).astype(np.float32)
+    if dtype == "int8":
+        scale, zero_point = detail["quantization"]
+        assert np.mean(output == 127) < 0.02
+        output = scale * (output - zero_point)
+    # RELU leaves half of the energy of a layer of variance 2.
+    assert 0.3 < np.mean(output**2) < 3
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_chain_is_delegated_and_agrees(dtype):
+    comparison = benchmark.benchmark_layer(LayerCase(16, 16, 8, dtype, chain=3), seconds=0.0)
+    assert (comparison.delegated, comparison.nodes) == (3, 3)
+    assert comparison.name.startswith("3 x 16,16,8")
 
 
 def test_float_layer_agrees():
@@ -130,6 +156,6 @@ def test_picture_is_written(comparison, tmp_path):
 
 def test_interval_of_the_median_covers_it():
     values = np.random.default_rng(0).normal(3.0, 0.1, 101)
-    low, high = benchmark._median_interval(values)
+    low, high = timing.median_interval(values)
     assert low < np.median(values) < high
     assert high - low < 0.1

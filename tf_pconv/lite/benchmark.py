@@ -8,32 +8,18 @@ that of the clock, less what other programs took, who would interrupt the slower
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import pathlib
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from collections.abc import Sequence
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from tf_pconv.lite.delegation import open_delegated
 from tf_pconv.lite.layer_case import LayerCase, build_layer
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-_TURN_SECONDS = 0.03
-_TURN_INVOCATIONS = 3
-_LEAST_ROUNDS = 5
-_RESAMPLES = 1000
-
-# Two exact implementations may round an int8 output differently, by one unit; sums of float32
-# in another order differ by this share of the largest output.
-_INT8_TOLERANCE = 1
-_FLOAT_TOLERANCE = 1e-5
+from tf_pconv.lite.timing import median_interval, pinned, take_turns
+from tf_pconv.lite.verification import FLOAT_DIFFERENCE, INT8_DIFFERENCE
 
 
 class Settings(TypedDict, total=False):
@@ -115,7 +101,8 @@ def benchmark_layer(case: LayerCase, **settings: Unpack[Settings]) -> Comparison
 
     dense = build_layer(case, _complete(settings)["seed"])
     comparison = compare(pack(dense, verify=False).model, dense, case.name, **settings)
-    tolerance = _INT8_TOLERANCE if case.dtype == "int8" else _FLOAT_TOLERANCE
+    # What one convolution may differ by, for each of them.
+    tolerance = case.chain * (INT8_DIFFERENCE if case.dtype == "int8" else FLOAT_DIFFERENCE)
     if not comparison.largest_difference <= tolerance:
         raise RuntimeError(
             f"{case.name}: outputs of delegate and XNNPACK differ by "
@@ -162,14 +149,14 @@ def compare(delegated: bytes, dense: bytes, name: str, **settings: Unpack[Settin
     """
     chosen = _complete(settings)
     threads = chosen["threads"]
-    with _pinned(threads):
+    with pinned(threads):
         ours, delegation = open_delegated(delegated, {"kernel": chosen["kernel"]}, threads)
         theirs = _open(dense, threads)
         _set_random_inputs([ours, theirs], chosen["seed"])
         difference, equal = _compare_outputs(ours, theirs)
-        turns = _take_turns([ours.invoke, theirs.invoke], threads, chosen["seconds"])
+        turns = take_turns([ours.invoke, theirs.invoke], threads, chosen["seconds"])
     ratios = turns[:, 1] / turns[:, 0]
-    low, high = _median_interval(ratios)
+    low, high = median_interval(ratios)
     return Comparison(
         name=name,
         delegate_ms=float(np.median(turns[:, 0])),
@@ -200,32 +187,15 @@ def time_dense(model: bytes, **settings: Unpack[Settings]) -> float:
         Milliseconds.
     """
     chosen = _complete(settings)
-    with _pinned(chosen["threads"]):
+    with pinned(chosen["threads"]):
         interpreter = _open(model, chosen["threads"])
         _set_random_inputs([interpreter], chosen["seed"])
-        turns = _take_turns([interpreter.invoke], chosen["threads"], chosen["seconds"])
+        turns = take_turns([interpreter.invoke], chosen["threads"], chosen["seconds"])
     return float(np.median(turns))
 
 
 def _complete(settings: Settings) -> Settings:
     return {"kernel": "", "threads": 1, "seconds": 5.0, "seed": 0, **settings}
-
-
-@contextlib.contextmanager
-def _pinned(threads: int) -> Iterator[None]:
-    """Pins this thread, and those that it starts, to as many processors as there are threads."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    if threads > len(before):
-        raise ValueError(f"threads must be at most {len(before)} here, but is {threads}.")
-    # The first processors tend to serve interrupts.
-    os.sched_setaffinity(0, sorted(before)[-threads:])
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _open(model: bytes, threads: int) -> Any:
@@ -264,36 +234,3 @@ def _compare_outputs(ours: Any, theirs: Any) -> tuple[float, float]:
             difference /= float(np.max(np.abs(expected))) or 1.0
         largest = max(largest, difference)
     return largest, equal / total
-
-
-def _take_turns(
-    invokes: Sequence[Callable[[], None]], threads: int, seconds: float
-) -> npt.NDArray[np.float64]:
-    """Returns milliseconds of one invocation, of shape (rounds, sides)."""
-    clock = time.thread_time if threads == 1 else time.perf_counter
-    for invoke in invokes:
-        _turn(invoke, clock)  # warms caches, pages and the processor
-    rounds: list[list[float]] = []
-    end = time.perf_counter() + seconds
-    while len(rounds) < _LEAST_ROUNDS or time.perf_counter() < end:
-        rounds.append([_turn(invoke, clock) for invoke in invokes])
-    return np.asarray(rounds)
-
-
-def _turn(invoke: Callable[[], None], clock: Callable[[], float]) -> float:
-    """Returns the median milliseconds of invocations that follow each other."""
-    invoke()  # the other side has emptied the caches
-    times: list[float] = []
-    end = clock() + _TURN_SECONDS
-    while len(times) < _TURN_INVOCATIONS or clock() < end:
-        start = clock()
-        invoke()
-        times.append(clock() - start)
-    return 1e3 * statistics.median(times)
-
-
-def _median_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Returns the 95 % bootstrap interval of the median."""
-    picks = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.percentile(np.median(values[picks], axis=1), [2.5, 97.5])
-    return float(low), float(high)

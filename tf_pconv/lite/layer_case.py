@@ -1,15 +1,15 @@
-"""Single convolutions to time: dense files whose random weights follow patterns."""
+"""Convolutions to time, alone or in chains: dense files whose random weights follow patterns."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_pconv.lite.flatbuffer import MAX_BYTES
-from tf_pconv.lite.full_integer import request_int8
-from tf_pconv.lite.quiet import quiet_tensorflow
+from tf_pconv.lite.model_builder import Conv, Quantization, chain, quantize_weights
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,20 +17,27 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "int8")
 STRIDES = (1, 2)
 
+# Integers spread evenly over int8, as the benchmark draws them, then have unit variance.
+_INPUT: Quantization = (1 / 74, 0)
+# Four standard deviations of an output of unit variance.
+_OUTPUT: Quantization = (4 / 127, 0)
+_RELU_OUTPUT: Quantization = (4 / 255, -128)
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerCase:
-    """A 3x3 convolution with random weights that follow patterns exactly.
+    """3x3 convolutions with random weights that follow patterns exactly.
 
     Attributes:
         channels: Input channels.
         filters: Output channels.
         side: Height and width of the input, in pixels.
-        dtype: `"int8"` (quantised by TensorFlow's converter) or `"float32"`.
+        dtype: `"int8"` (weights quantised per filter) or `"float32"`.
         group_size: Filters that share patterns and connectivity.
         compression: Weights of the dense layer over the weights kept.
         stride: 1 or 2.
         library: Name of a pattern library.
+        chain: Convolutions of the model, one after another with RELU behind each; 1: one, alone.
 
     Raises:
         ValueError: An attribute out of range.
@@ -44,9 +51,10 @@ class LayerCase:
     compression: float = 8.0
     stride: int = 1
     library: str = "scp8"
+    chain: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("channels", "filters", "side", "group_size"):
+        for name in ("channels", "filters", "side", "group_size", "chain"):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} of a layer must be at least 1, but is {getattr(self, name)}."
@@ -64,55 +72,64 @@ class LayerCase:
             )
         if not self.compression >= 1.0:
             raise ValueError(f"compression must be at least 1, but is {self.compression}.")
+        if self.chain > 1 and (self.channels != self.filters or self.stride != 1):
+            raise ValueError(
+                "The convolutions of a chain are equal, so they need as many filters as channels "
+                f"and stride 1, but have {self.channels} channels, {self.filters} filters and "
+                f"stride {self.stride}."
+            )
 
     @property
     def name(self) -> str:
         """The layer in one phrase, such as `256,256,56 int8 group 4 8x`."""
+        times = f"{self.chain} x " if self.chain > 1 else ""
         stride = f" stride {self.stride}" if self.stride != 1 else ""
         return (
-            f"{self.channels},{self.filters},{self.side}{stride} {self.dtype} "
+            f"{times}{self.channels},{self.filters},{self.side}{stride} {self.dtype} "
             f"group {self.group_size} {self.compression:g}x"
         )
 
 
 def build_layer(case: LayerCase, seed: int = 0) -> bytes:
-    """Returns a dense `.tflite` whose only convolution has the pattern weights of `case`.
+    """Returns a dense `.tflite` whose convolutions have the pattern weights of `case`.
 
-    The weights are normal random numbers, projected on patterns and connectivity; int8 files are
-    quantised by TensorFlow's converter with normal random inputs.
+    The weights are normal random numbers, projected on patterns and connectivity, in filter groups
+    scattered at random, and scaled so that activations keep unit variance from layer to layer.
     """
-    import keras
-
-    inputs = keras.Input((case.side, case.side, case.channels), batch_size=1)
-    convolution = keras.layers.Conv2D(case.filters, 3, strides=case.stride, padding="same")
-    model = keras.Model(inputs, convolution(inputs))
     random = np.random.default_rng(seed)
-    convolution.set_weights([_pattern_weights(case, random), np.zeros(case.filters, np.float32)])
-    sample = random.standard_normal((1, case.side, case.side, case.channels), dtype=np.float32)
-    return _convert_dense(model, case.dtype, sample)
+    quantization = _INPUT if case.dtype == "int8" else None
+    convs = [_convolution(case, random) for _ in range(case.chain)]
+    return chain(*convs, side=case.side, quantization=quantization).serialize()
+
+
+def _convolution(case: LayerCase, random: np.random.Generator) -> Conv:
+    dense = _pattern_weights(case, random).transpose(3, 0, 1, 2)
+    norms = np.sqrt(np.sum(dense**2, axis=(1, 2, 3), keepdims=True))
+    dense = np.ascontiguousarray(dense / norms)
+    activation, output = "NONE", _OUTPUT
+    if case.chain > 1:
+        activation, output = "RELU", _RELU_OUTPUT
+        dense *= np.float32(np.sqrt(2))  # makes up for the half that RELU takes
+    make = functools.partial(Conv, stride=case.stride, activation=activation)
+    if case.dtype == "float32":
+        return make(dense, bias=np.zeros(case.filters, np.float32))
+    weights, scales = quantize_weights(dense)
+    return make(weights, scales, np.zeros(case.filters, np.int32), output)
 
 
 def _pattern_weights(case: LayerCase, random: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Returns weights of shape (3, 3, channels, filters)."""
     from keras import ops
 
     from tf_pconv import patterns, projection
-    from tf_pconv.methods import PruningTarget
 
     shape = (3, 3, case.channels, case.filters)
-    kernels = projection.kept_kernels(case.channels, (3, 3), patterns.ENTRIES, case.compression)
-    layer = PruningTarget(
-        shape, patterns.get_library(case.library), kernels, case.group_size, "filter"
-    )
     weights = random.standard_normal(shape, dtype=np.float32)
-    mask = layer.mask(weights, layer.filter_order(weights))
+    mask = projection.project(
+        weights,
+        library=patterns.get_library(case.library),
+        kernels=projection.kept_kernels(case.channels, (3, 3), patterns.ENTRIES, case.compression),
+        group_size=case.group_size,
+        order=random.permutation(case.filters).astype(np.int32),
+    )
     return weights * ops.convert_to_numpy(mask)
-
-
-def _convert_dense(model: Any, dtype: str, sample: npt.NDArray[np.float32]) -> bytes:
-    with quiet_tensorflow():
-        import tensorflow as tf
-
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        if dtype == "int8":
-            request_int8(converter, lambda: [[sample]])
-        return converter.convert()

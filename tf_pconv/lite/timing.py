@@ -1,0 +1,70 @@
+"""Takes times in turns: alternating, pinned to processors, with medians and their intervals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_TURN_SECONDS = 0.03
+_TURN_INVOCATIONS = 3
+_LEAST_ROUNDS = 5
+_RESAMPLES = 1000
+
+
+@contextlib.contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Pins this thread, and those that it starts, to as many processors as there are threads."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    if threads > len(before):
+        raise ValueError(f"threads must be at most {len(before)} here, but is {threads}.")
+    # The first processors tend to serve interrupts.
+    os.sched_setaffinity(0, sorted(before)[-threads:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def take_turns(
+    invokes: Sequence[Callable[[], None]], threads: int, seconds: float
+) -> npt.NDArray[np.float64]:
+    """Returns milliseconds of one invocation, of shape (rounds, sides)."""
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    for invoke in invokes:
+        _turn(invoke, clock)  # warms caches, pages and the processor
+    rounds: list[list[float]] = []
+    end = time.perf_counter() + seconds
+    while len(rounds) < _LEAST_ROUNDS or time.perf_counter() < end:
+        rounds.append([_turn(invoke, clock) for invoke in invokes])
+    return np.asarray(rounds)
+
+
+def _turn(invoke: Callable[[], None], clock: Callable[[], float]) -> float:
+    """Returns the median milliseconds of invocations that follow each other."""
+    invoke()  # the other side has emptied the caches
+    times: list[float] = []
+    end = clock() + _TURN_SECONDS
+    while len(times) < _TURN_INVOCATIONS or clock() < end:
+        start = clock()
+        invoke()
+        times.append(clock() - start)
+    return 1e3 * statistics.median(times)
+
+
+def median_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Returns the 95 % bootstrap interval of the median."""
+    picks = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
+    low, high = np.percentile(np.median(values[picks], axis=1), [2.5, 97.5])
+    return float(low), float(high)
