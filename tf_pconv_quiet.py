@@ -13,8 +13,10 @@ import contextlib
 import importlib
 import os
 import re
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 
 _STDERR = 2
 _CHATTER = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
@@ -22,9 +24,23 @@ _CHATTER = re.compile(rb"I\d{4} |WARNING: All log messages before absl::Initiali
 
 def main() -> int:
     """Runs the command line `tf-pconv`."""
-    from tf_pconv import cli
+    with _interruptible():
+        from tf_pconv import cli
 
     return cli.main()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lets Ctrl-C end the process at once: in the middle of imports Python would tell where."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _load_tensorflow() -> None:
@@ -52,4 +68,5 @@ def _load_tensorflow_quietly() -> None:
 
 
 if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
-    _load_tensorflow_quietly()
+    with _interruptible():
+        _load_tensorflow_quietly()

@@ -1,8 +1,10 @@
 """Configurations and rules: what they accept, refuse, and become when saved."""
 
+import json
 import re
 
 import keras
+import numpy as np
 import pytest
 
 from tf_pconv import LayerRule, PatternConfig, PatternLibrary, natural_patterns
@@ -64,7 +66,7 @@ def test_configurations_differ_by_any_field():
     ("arguments", "message"),
     [
         ({"library": "scp9"}, "Unknown pattern library 'scp9'"),
-        ({"compression": 0.5}, "at least 1; received 0.5"),
+        ({"compression": 0.5}, "a number from 1 to 1e+09; received 0.5"),
         ({"compression": float("nan")}, "received nan"),
         ({"compression": "8"}, "received '8'"),
         ({"group_size": 3}, "group_size is one of 1, 2, 4, 8, 16; received 3"),
@@ -82,11 +84,27 @@ def test_bad_values_are_refused(arguments, message):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"schedule": 5}, {"method": 5}, {"rules": ["stem"]}], ids=str
+    "arguments", [{"schedule": 5}, {"method": 5}, {"rules": ["stem"]}, {"rules": 5}], ids=str
 )
 def test_wrong_types_are_refused(arguments):
     with pytest.raises(TypeError, match=r"received .*5|received 'stem'|of 5"):
         PatternConfig(**arguments)
+
+
+def test_numbers_of_numpy_are_taken():
+    config = PatternConfig(compression=np.float32(4.5), group_size=np.int64(8))
+    assert config == PatternConfig(compression=4.5, group_size=8)
+    assert json.dumps(config.get_config())
+
+
+def test_huge_compression_is_refused():
+    with pytest.raises(ValueError, match="a number from 1 to 1e"):
+        PatternConfig(compression=10**400)
+
+
+def test_skip_is_a_choice_of_three():
+    with pytest.raises(TypeError, match="skip is True, False or None; received 'yes'"):
+        LayerRule("stem", skip="yes")
 
 
 def test_rule_needs_something_to_match_and_to_change():

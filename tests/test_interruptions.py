@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -128,3 +129,20 @@ class TestQuietStart:
         assert process.returncode == 1
         assert process.stderr.startswith(self.LINES[-1])
         assert process.stderr.endswith("RuntimeError: broken\n")
+
+    def test_ctrl_c_ends_it_at_once(self, tmp_path):
+        (tmp_path / "tensorflow.py").write_text(
+            "import os, time\nos.write(1, b'loading')\ntime.sleep(60)\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", "import tf_pconv_quiet"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            # Shells start background jobs, such as a test run, without Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        ) as process:
+            assert process.stdout.read(7) == b"loading"
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=30)
+        assert (process.returncode, error) == (-signal.SIGINT, b"")

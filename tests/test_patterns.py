@@ -167,3 +167,9 @@ def test_natural_patterns_of_a_nested_model_come_from_its_3x3_kernels():
 def test_mining_refuses_what_it_cannot_use(arguments, message):
     with pytest.raises(ValueError, match=message):
         natural_patterns(*arguments)
+
+
+@pytest.mark.parametrize("source", ["scp8", 3, None])
+def test_natural_patterns_of_something_else_are_refused(source):
+    with pytest.raises(TypeError, match="mined from a Keras 3 model or a list of kernels"):
+        natural_patterns(source)

@@ -69,6 +69,18 @@ def test_constructors_refuse_arguments_out_of_range(make, message):
         make()
 
 
+@pytest.mark.parametrize("make", [ConstantSparsity, PolynomialDecay])
+@pytest.mark.parametrize("end_step", [312.5, "10", None])
+def test_steps_are_whole_numbers(make, end_step):
+    with pytest.raises(TypeError, match="end_step is a whole number of training steps; received"):
+        make(0, end_step)
+
+
+def test_steps_may_be_numbers_of_numpy():
+    schedule = PolynomialDecay(np.int64(0), np.int64(10), frequency=np.int32(2))
+    assert json.dumps(schedule.get_config())
+
+
 @keras.saving.register_keras_serializable(package="test_schedules")
 def every_third(step):
     return step % 3 == 0, np.minimum(step / 30, 1)

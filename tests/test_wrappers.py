@@ -151,7 +151,7 @@ def test_lone_wrapper_refuses_to_train_without_updates():
     ("layer", "error", "message"),
     [
         (layers.Dense(3), TypeError, "Dense layers are not pruned"),
-        ("conv", TypeError, "str layers are not pruned"),
+        ("conv", TypeError, "builtins.str is not a Keras 3 layer"),
         (layers.DepthwiseConv2D(5), ValueError, "depthwise 5x5"),
         (layers.Conv2D(8, 3, data_format="channels_first"), ValueError, "channels_first"),
     ],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 import keras
@@ -19,6 +19,7 @@ Gradient = Literal["masked", "straight_through"]
 GROUP_SIZES = (1, 2, 4, 8, 16)
 
 _MINIMUM_COMPRESSION = 1.0
+_MAXIMUM_COMPRESSION = 1e9  # More than any layer has weights: at least one kernel stays.
 
 
 @keras.saving.register_keras_serializable(package="tf_pconv")
@@ -64,6 +65,8 @@ class LayerRule:
                 "A LayerRule matches by name, compiled regular expression or Keras layer class; "
                 f"received {self.match!r}."
             )
+        if self.skip not in (None, True, False):
+            raise TypeError(f"skip is True, False or None; received {self.skip!r}.")
         if not self.overrides and self.skip is None:
             raise ValueError(f"The rule for {self.match!r} changes nothing; set one of its fields.")
         for name, value in _standardised(self.overrides).items():
@@ -166,6 +169,8 @@ class PatternConfig:
         fields = {name: getattr(self, name) for name in _FIELDS}
         for name, value in _standardised(fields).items():
             object.__setattr__(self, name, value)
+        if not isinstance(self.rules, (LayerRule, Iterable)):
+            raise TypeError(f"rules holds LayerRule objects; received {self.rules!r}.")
         rules = (self.rules,) if isinstance(self.rules, LayerRule) else tuple(self.rules)
         rules = tuple(LayerRule.from_config(r) if isinstance(r, Mapping) else r for r in rules)
         strangers = [rule for rule in rules if not isinstance(rule, LayerRule)]
@@ -217,29 +222,34 @@ def _standardised(fields: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "schedule":
             value = None if value is None else schedules.get_schedule(value)
         else:
-            _check_choice(name, value)
+            value = _checked_choice(name, value)
         checked[name] = value
     return checked
 
 
 def _checked_compression(value: Any) -> float:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < _MINIMUM_COMPRESSION:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not _MINIMUM_COMPRESSION <= value <= _MAXIMUM_COMPRESSION:
         raise ValueError(
-            f"compression is weights before over weights after, at least 1; received {value!r}."
+            "compression is weights before over weights after, a number from 1 to "
+            f"{_MAXIMUM_COMPRESSION:.0e}; received {value!r}."
         )
     return float(value)
 
 
-def _check_choice(name: str, value: Any) -> None:
+def _checked_choice(name: str, value: Any) -> Any:
+    """Returns one of the accepted values; NumPy's integers become Python's."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        value = int(value)
     choices: tuple[Any, ...] = {
         "group_size": GROUP_SIZES,
         "balance": get_args(Balance),
         "gradient": get_args(Gradient),
     }[name]
-    if not any(value == choice and type(value) is type(choice) for choice in choices):
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
         accepted = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} is one of {accepted}; received {value!r}.")
+    return value
 
 
 def _serialised(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -208,6 +208,7 @@ def natural_patterns(
         name: Name of the library.
 
     Raises:
+        TypeError: Neither a Keras 3 model nor a list.
         ValueError: No 3x3 kernel with a weight other than zero, weights that are not finite, a
             wrong shape, or `count` out of range.
 
@@ -246,6 +247,11 @@ def _kernels_3x3(
             if is_kernel and tuple(variable.shape[:2]) == (SIDE, SIDE):
                 yield variable.path, keras.ops.convert_to_numpy(variable).astype(np.float32)
         return
+    if isinstance(source, str) or not isinstance(source, Iterable):
+        raise TypeError(
+            "Natural patterns are mined from a Keras 3 model or a list of kernels of shape "
+            f"(3, 3, in, out); received {type(source).__name__}."
+        )
     for place, kernel in enumerate(source):
         array = np.asarray(kernel, np.float32)
         if array.ndim != 4 or array.shape[:2] != (SIDE, SIDE):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 import math
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -66,6 +67,7 @@ class ConstantSparsity(Schedule):
         frequency: Steps between updates.
 
     Raises:
+        TypeError: A step that is not a whole number.
         ValueError: A negative step, `end_step` before `begin_step`, or `frequency` below 1.
 
     Example:
@@ -77,7 +79,7 @@ class ConstantSparsity(Schedule):
     def __init__(
         self, begin_step: int = 0, end_step: int = UNBOUNDED, frequency: int = 100
     ) -> None:
-        _check_steps(begin_step, end_step, frequency)
+        begin_step, end_step, frequency = _checked_steps(begin_step, end_step, frequency)
         self.begin_step = begin_step
         self.end_step = end_step
         self.frequency = frequency
@@ -115,6 +117,7 @@ class PolynomialDecay(Schedule):
         initial_progress: Progress at `begin_step`, 0 to 1.
 
     Raises:
+        TypeError: A step that is not a whole number.
         ValueError: A negative step, `end_step` not after `begin_step`, `frequency` below 1, or a
             `power` or `initial_progress` out of range.
 
@@ -132,7 +135,7 @@ class PolynomialDecay(Schedule):
         frequency: int = 100,
         initial_progress: float = 0.0,
     ) -> None:
-        _check_steps(begin_step, end_step, frequency)
+        begin_step, end_step, frequency = _checked_steps(begin_step, end_step, frequency)
         if end_step <= begin_step:
             raise ValueError(
                 f"A ramp ends after it begins; received begin_step {begin_step} and end_step "
@@ -353,7 +356,12 @@ def _from_tfmot(serialised: Mapping[str, Any]) -> Schedule:
     return PolynomialDecay(**config, initial_progress=initial / final)
 
 
-def _check_steps(begin_step: int, end_step: int, frequency: int) -> None:
+def _checked_steps(begin_step: int, end_step: int, frequency: int) -> tuple[int, int, int]:
+    """Returns the arguments as Python's integers, which JSON knows."""
+    steps = {"begin_step": begin_step, "end_step": end_step, "frequency": frequency}
+    for name, value in steps.items():
+        if not isinstance(value, numbers.Integral):
+            raise TypeError(f"{name} is a whole number of training steps; received {value!r}.")
     if begin_step < 0:
         raise ValueError(f"begin_step is at least 0; received {begin_step}.")
     if end_step != UNBOUNDED and end_step < begin_step:
@@ -362,6 +370,7 @@ def _check_steps(begin_step: int, end_step: int, frequency: int) -> None:
         )
     if frequency < 1:
         raise ValueError(f"frequency is at least 1; received {frequency}.")
+    return int(begin_step), int(end_step), int(frequency)
 
 
 def _is_update(schedule: ConstantSparsity | PolynomialDecay, step: int) -> bool:

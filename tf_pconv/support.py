@@ -26,6 +26,8 @@ def is_exact_class(layer: Any) -> bool:
 
 def pruning_refusal(layer: Any) -> str | None:
     """Returns why a layer cannot be pruned, or None."""
+    if not isinstance(layer, keras.Layer):
+        return f"{type(layer).__module__}.{type(layer).__name__} is not a Keras 3 layer"
     if not is_prunable_class(layer):
         return f"{type(layer).__name__} layers are not pruned"
     if layer.data_format != "channels_last":
