@@ -166,13 +166,13 @@ def _make(constructor: str, *arguments: Any) -> Any:
 def _check_model(model: Any) -> None:
     import keras
 
-    from tf_pconv.wrappers import PatternWrapper
+    from tf_pconv.pruning import pattern_wrappers
 
-    if type(model).__module__.startswith("tf_keras") or _is_tf_keras(model):
+    if _is_tf_keras(model):
         return  # TensorFlow's converter takes these, and has its own word on them.
     if not isinstance(model, keras.Model):
         raise TypeError(f"from_keras_model takes a Keras model, not {type(model).__name__}.")
-    wrapped = [layer for layer in model._flatten_layers() if isinstance(layer, PatternWrapper)]
+    wrapped = pattern_wrappers(model)
     if wrapped:
         raise ValueError(
             f"The model is still wrapped for pruning (layer {wrapped[0].name!r}); convert "

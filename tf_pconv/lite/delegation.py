@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import re
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from tf_pconv.lite.stderr import diverted_stderr
 
 _COUNT = re.compile(r"^tf_pconv: (\d+) of (\d+) nodes delegated", re.MULTILINE)
 _KERNEL = re.compile(r"^tf_pconv: node \d+ runs kernel (\S+)", re.MULTILINE)
@@ -63,41 +62,17 @@ def open_delegated(
         "require_delegation": "true",
         "log_level": "verbose",
     }
-    with _captured_stderr() as log:
-        interpreter = Interpreter(
-            model_content=model,
-            num_threads=threads,
-            experimental_delegates=[load_delegate(settings)],
-        )
-        interpreter.allocate_tensors()
-    text = "".join(log)
+    with tempfile.TemporaryFile() as log:
+        with diverted_stderr(log):
+            delegate = load_delegate(settings)
+            interpreter = Interpreter(
+                model_content=model, num_threads=threads, experimental_delegates=[delegate]
+            )
+            interpreter.allocate_tensors()
+        log.seek(0)
+        text = log.read().decode(errors="replace")
     counts = _COUNT.search(text)
     if counts is None or counts[1] == "0":
         raise RuntimeError(f"The delegate took nothing; it said: {text.strip() or 'nothing'}")
     kernels = dict.fromkeys(_KERNEL.findall(text))
     return interpreter, Delegation(int(counts[1]), int(counts[2]), tuple(kernels))
-
-
-@contextlib.contextmanager
-def _captured_stderr() -> Iterator[list[str]]:
-    """Gives a list that holds, afterwards, what the process wrote to its standard error.
-
-    The delegate knows nothing of Python's `sys.stderr`, so the file descriptor itself is diverted.
-    If an error ends the block, what was written goes to the standard error after all.
-    """
-    log: list[str] = []
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
-        try:
-            yield log
-        except BaseException:
-            file.seek(0)
-            os.write(original, file.read())
-            raise
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
-        file.seek(0)
-        log.append(file.read().decode(errors="replace"))

@@ -10,7 +10,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-_STDERR = 2
+from tf_pconv.lite.stderr import STDERR, diverted_stderr
+
 _LOGGERS = ("absl", "tensorflow")
 
 
@@ -22,36 +23,23 @@ def quiet_tensorflow() -> Iterator[None]:
     redirected for the whole process, while Python's own `sys.stderr` (progress bars and warnings
     of the user's code) still reaches its place.
     """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_quiet_python())
-        try:
-            saved = os.dup(_STDERR)
-        except OSError:  # There is no stderr to keep quiet.
-            yield
-            return
-        stack.callback(os.close, saved)
-        held = stack.enter_context(tempfile.TemporaryFile())
-        stack.enter_context(_python_stderr_to(saved))
-        sys.stderr.flush()
-        os.dup2(held.fileno(), _STDERR)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(saved, held.read())
-            raise
-        finally:
-            os.dup2(saved, _STDERR)
+    with (
+        _quiet_python(),
+        tempfile.TemporaryFile() as held,
+        diverted_stderr(held) as original,
+        _python_stderr_to(original),
+    ):
+        yield
 
 
 @contextlib.contextmanager
-def _python_stderr_to(descriptor: int) -> Iterator[None]:
+def _python_stderr_to(descriptor: int | None) -> Iterator[None]:
     """Points `sys.stderr` to a descriptor where it would write to file descriptor 2."""
     try:
-        is_process_stderr = sys.stderr.fileno() == _STDERR
+        is_process_stderr = sys.stderr.fileno() == STDERR
     except (AttributeError, OSError, ValueError):  # A notebook's or a test's own stream.
         is_process_stderr = False
-    if not is_process_stderr:
+    if descriptor is None or not is_process_stderr:
         yield
         return
     with (
