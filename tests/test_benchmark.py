@@ -1,5 +1,6 @@
 """Benchmarks measure what they say, and refuse what they cannot."""
 
+import dataclasses
 import json
 import os
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 
 from tf_pconv import lite
-from tf_pconv.lite import benchmark, benchmark_report, delegation, timing
+from tf_pconv.lite import benchmark, benchmark_report, delegation, model_builder, suites, timing
 from tf_pconv.lite.layer_case import DTYPES, LayerCase, build_layer
 from tf_pconv.lite.machine import describe_machine
+from tf_pconv.lite.network_case import NetworkCase
 
 SMALL = LayerCase(16, 24, 8, "int8", group_size=4)
 
@@ -138,6 +140,68 @@ def test_standard_error_works_after_it_was_captured(capfd):
     assert "nodes delegated" not in captured
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+def test_network_is_timed_and_kept_for_the_next_time(tmp_path):
+    case = NetworkCase("resnet18-32", "float32", compression=8.0)
+    first = benchmark.benchmark_network(case, tmp_path, seconds=0.0)
+    (kept,) = tmp_path.iterdir()
+    written = kept.stat().st_mtime_ns
+    second = benchmark.benchmark_network(case, tmp_path, seconds=0.0)
+    assert kept.stat().st_mtime_ns == written
+    assert first.case == second.case == case
+    # All 3x3 convolutions but the first; what lies between may be taken as well.
+    assert first.delegated >= 16
+    assert first.largest_difference < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"network": "lenet"}, "network must be one of vgg16-32, .*, but is 'lenet'"),
+        ({"dtype": "float16"}, "dtype must be one of float32, int8, but is 'float16'"),
+        ({"group_size": 0}, "group_size must be at least 1, but is 0"),
+        ({"compression": 0.5}, "compression must be at least 1, but is 0.5"),
+    ],
+)
+def test_network_out_of_range_is_refused(fields, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        NetworkCase(**{"network": "vgg16-32", **fields})
+
+
+def test_model_of_which_nothing_is_delegated_can_be_timed(rng):
+    weights = rng.normal(size=(8, 3, 3, 8)).astype(np.float32)
+    conv = model_builder.Conv(weights, bias=np.zeros(8, np.float32))
+    model = model_builder.chain(conv, side=8).serialize()
+    comparison = benchmark.compare(model, model, "dense", required=False, seconds=0.0)
+    assert (comparison.delegated, comparison.nodes) == (0, 1)
+    assert comparison.kernels == ()
+
+
+def test_suite_has_the_layers_of_patdnn():
+    cases = suites.patdnn_cases(["int8"], [4, 1])
+    assert len(cases) == 18
+    assert (cases[5].name, cases[5].label) == ("L6 256,256,56 int8 group 4 8x", "L6")
+    chains = suites.patdnn_cases(["int8"], [4], chain=4)
+    assert [case.label for case in chains] == ["L2", "L4", "L6", "L8", "L9"]
+
+
+def test_suite_of_networks_has_their_compressions():
+    cases = suites.network_cases()
+    assert [case.compression for case in cases] == [8.0, 8.0, 8.0, 4.4, 3.0]
+    (dense,) = suites.network_cases(["vgg16"], compressions=[1.0])
+    assert dense.name == "vgg16 int8 dense"
+
+
+def test_summary_is_the_geometric_mean_and_the_worst_without_the_first_layer(comparison):
+    def measured(label, speedup):
+        case = dataclasses.replace(SMALL, label=label)
+        return dataclasses.replace(comparison, case=case, speedup=speedup)
+
+    (line,) = benchmark_report.summaries(
+        [measured("L1", 0.1), measured("L2", 2), measured("L3", 8)]
+    )
+    assert line.startswith("int8 group 4 8x: geometric mean of 2 4.00x, worst 2.00x (L2 ")
 
 
 def test_json_holds_machine_and_every_field(comparison):

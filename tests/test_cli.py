@@ -214,6 +214,16 @@ def test_bench_writes_json(tmp_path, capsys):
     assert all(kernel in table for result in results for kernel in result["kernels"])
 
 
+def test_bench_draws_speed_against_compression(tmp_path, capsys):
+    path, picture = tmp_path / "bench.json", tmp_path / "bench.svg"
+    sizes = ["--layer", "16,16,6", "--chain", "2", "--compression", "3", "--compression", "6"]
+    command = ["bench", *sizes, "--seconds", "0", "--json", str(path), "--plot", str(picture)]
+    assert cli.main(command) == 0
+    cases = [result["case"] for result in json.loads(path.read_text())["results"]]
+    assert [(case["chain"], case["compression"]) for case in cases] == [(2, 3.0), (2, 6.0)]
+    assert "weights before over weights after" in picture.read_text()
+
+
 def test_bench_prints_nothing_but_json_to_standard_output(capsys):
     assert cli.main(["bench", "--layer", "16,16,6", "--seconds", "0", "--json", "-"]) == 0
     assert len(json.loads(capsys.readouterr().out)["results"]) == 1

@@ -10,7 +10,7 @@ from absl import flags
 
 from tf_pconv.commands.command import Command, UsageError
 from tf_pconv.commands.files import define_overwrite, existing, new_output, step, written_whole
-from tf_pconv.lite import benchmark, benchmark_report
+from tf_pconv.lite import benchmark, benchmark_report, network_case, suites
 from tf_pconv.lite.layer_case import LayerCase
 from tf_pconv.lite.machine import describe_machine
 
@@ -25,13 +25,39 @@ def _define_bench(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string("model", None, "A .tflite to time instead.", flag_values=values)
     flags.DEFINE_multi_enum(
+        "network",
+        [],
+        list(network_case.NAMES),
+        "A network with random weights to time instead; may be repeated.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "suite",
+        None,
+        ["patdnn", "networks"],
+        "patdnn: the nine layers of PatDNN (with --chain those with as many filters as "
+        "channels); networks: all networks.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "chain", 1, "Equal layers in one model, with RELU behind each.", 1, flag_values=values
+    )
+    flags.DEFINE_string(
+        "cache", None, "Folder that keeps converted networks for the next time.", flag_values=values
+    )
+    flags.DEFINE_multi_enum(
         "dtype", ["int8"], ["int8", "fp32"], "Numbers of the layer.", flag_values=values
     )
     flags.DEFINE_multi_integer(
         "group_size", [4], "Filters that share patterns and connectivity.", 1, flag_values=values
     )
-    flags.DEFINE_float(
-        "compression", 8.0, "Weights before over weights after.", 1.0, flag_values=values
+    flags.DEFINE_multi_float(
+        "compression",
+        [],
+        "Weights before over weights after; may be repeated, and --plot then draws speed against "
+        "it. Default: 8 for layers, for each network its own; 1 leaves a network dense.",
+        1.0,
+        flag_values=values,
     )
     flags.DEFINE_integer("stride", 1, "1 or 2.", 1, 2, flag_values=values)
     flags.DEFINE_string("library", "scp8", "Pattern library.", flag_values=values)
@@ -50,8 +76,12 @@ def _define_bench(values: flags.FlagValues) -> None:
 
 def _run_bench(values: flags.FlagValues, argument: str) -> None:
     del argument
-    if bool(values.layer) == bool(values.model):
-        raise UsageError("name either --layer CHANNELS,FILTERS,SIDE or --model FILE.tflite.")
+    subjects = (values.layer, values.model, values.network, values.suite)
+    if sum(map(bool, subjects)) != 1:
+        raise UsageError(
+            "name either --layer CHANNELS,FILTERS,SIDE, --suite NAME, --network NAME or "
+            "--model FILE.tflite."
+        )
     if not math.isfinite(values.seconds):
         raise UsageError(f"--seconds {values.seconds}: a finite number is needed.")
     json_file = (
@@ -68,8 +98,11 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     if values.model:
         path = existing(values.model, ".tflite")
         runs.append((path.name, functools.partial(benchmark.benchmark_model, path, **settings)))
-    for case in _layer_cases(values):
-        runs.append((case.name, functools.partial(benchmark.benchmark_layer, case, **settings)))
+    for layer in _layer_cases(values):
+        runs.append((layer.name, functools.partial(benchmark.benchmark_layer, layer, **settings)))
+    for network in _network_cases(values):
+        time_network = functools.partial(benchmark.benchmark_network, network, values.cache)
+        runs.append((network.name, functools.partial(time_network, **settings)))
     comparisons = []
     for number, (name, run) in enumerate(runs, 1):
         with step(f"{number} of {len(runs)}: {name}"):
@@ -78,7 +111,12 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     document = benchmark_report.to_json(machine, comparisons)
     if plot_file:
         with written_whole(plot_file) as temporary:
-            benchmark_report.plot_speedups(comparisons, temporary, machine["processor"])
+            plot = (
+                benchmark_report.plot_compressions
+                if len(values.compression) > 1 and not values.model
+                else benchmark_report.plot_speedups
+            )
+            plot(comparisons, temporary, machine["processor"])
     if json_file:
         with written_whole(json_file) as temporary:
             temporary.write_text(document)
@@ -89,37 +127,56 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
 
 
 def _layer_cases(values: flags.FlagValues) -> list[LayerCase]:
-    """Returns every combination of --layer, --dtype and --group_size."""
-    cases = []
-    for layer in values.layer:
-        sizes = layer.split(",")
-        if len(sizes) != 3 or not all(size.strip().isdecimal() for size in sizes):
-            raise UsageError(
-                f"--layer {layer}: three whole numbers CHANNELS,FILTERS,SIDE are needed, "
-                "such as 256,256,56."
-            )
-        channels, filters, side = map(int, sizes)
-        cases += [
-            LayerCase(
-                channels,
-                filters,
-                side,
-                dtype={"fp32": "float32"}.get(dtype, dtype),
-                group_size=group_size,
-                compression=values.compression,
-                stride=values.stride,
-                library=values.library,
-            )
-            for dtype in values.dtype
-            for group_size in values.group_size
-        ]
-    return cases
+    """Returns every combination of layers, --dtype, --group_size and --compression."""
+    compressions = values.compression or [suites.LAYER_COMPRESSION]
+    if values.suite == "patdnn":
+        if values.stride != 1:
+            raise UsageError("the layers of --suite patdnn have stride 1; leave --stride out.")
+        return suites.patdnn_cases(
+            _dtypes(values), values.group_size, compressions, values.library, values.chain
+        )
+    return [
+        LayerCase(
+            *_sizes(layer),
+            dtype=dtype,
+            group_size=group_size,
+            compression=compression,
+            stride=values.stride,
+            library=values.library,
+            chain=values.chain,
+        )
+        for layer in values.layer
+        for dtype in _dtypes(values)
+        for group_size in values.group_size
+        for compression in compressions
+    ]
+
+
+def _network_cases(values: flags.FlagValues) -> list[network_case.NetworkCase]:
+    """Returns every combination of networks, --dtype, --group_size and --compression."""
+    names = network_case.NAMES if values.suite == "networks" else values.network
+    return suites.network_cases(names, _dtypes(values), values.group_size, values.compression)
+
+
+def _sizes(layer: str) -> tuple[int, int, int]:
+    sizes = layer.split(",")
+    if len(sizes) != 3 or not all(size.strip().isdecimal() for size in sizes):
+        raise UsageError(
+            f"--layer {layer}: three whole numbers CHANNELS,FILTERS,SIDE are needed, "
+            "such as 256,256,56."
+        )
+    channels, filters, side = map(int, sizes)
+    return channels, filters, side
+
+
+def _dtypes(values: flags.FlagValues) -> list[str]:
+    return [{"fp32": "float32"}.get(dtype, dtype) for dtype in values.dtype]
 
 
 COMMAND = Command(
     name="bench",
     argument="",
-    summary="Time layers or a model against dense XNNPACK",
+    summary="Time layers, networks or a model against dense XNNPACK",
     description=(
         "Times pattern convolutions in the delegate against the same weights, dense, in\n"
         "XNNPACK: whole interpreter runs, in turns, in one process."
@@ -127,6 +184,8 @@ COMMAND = Command(
     examples=(
         "--layer 256,256,56 --dtype int8 --group-size 4 --compression 8",
         "--layer 64,64,56 --layer 128,128,28 --dtype int8 --dtype fp32 --json bench.json",
+        "--suite patdnn --chain 4 --dtype int8 --dtype fp32",
+        "--suite networks --cache networks",
         "--model model.tflite --threads 2",
     ),
     define=_define_bench,

@@ -18,6 +18,7 @@ import numpy as np
 
 from tf_pconv.lite.delegation import open_delegated
 from tf_pconv.lite.layer_case import LayerCase, build_layer
+from tf_pconv.lite.network_case import NetworkCase, build_network
 from tf_pconv.lite.timing import median_interval, pinned, take_turns
 from tf_pconv.lite.verification import FLOAT_DIFFERENCE, INT8_DIFFERENCE
 
@@ -59,6 +60,7 @@ class Comparison:
         largest_difference: Largest difference of an output, in units of quantisation for integer
             outputs and as a share of the largest output otherwise.
         equal_share: Share of equal outputs.
+        case: The layer or network, unless it came from a file.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Comparison:
     dense_bytes: int
     largest_difference: float
     equal_share: float
+    case: LayerCase | NetworkCase | None = None
 
 
 def benchmark_layer(case: LayerCase, **settings: Unpack[Settings]) -> Comparison:
@@ -109,7 +112,28 @@ def benchmark_layer(case: LayerCase, **settings: Unpack[Settings]) -> Comparison
             f"{comparison.largest_difference:g}, but {tolerance:g} is the most that rounding "
             "explains. A wrong result has no speed; please report this."
         )
-    return comparison
+    return dataclasses.replace(comparison, case=case)
+
+
+def benchmark_network(
+    case: NetworkCase, cache: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]
+) -> Comparison:
+    """Times a network with the delegate against the same weights, dense, in XNNPACK alone.
+
+    Args:
+        case: The network. The delegate may find nothing in it that it takes.
+        cache: As in `build_network`.
+        **settings: Those of `Settings`.
+
+    Returns:
+        The measurement.
+    """
+    from tf_pconv.lite.packing import pack
+
+    dense = build_network(case, _complete(settings)["seed"], cache)
+    packed = pack(dense, verify=False).model
+    comparison = compare(packed, dense, case.name, required=False, **settings)
+    return dataclasses.replace(comparison, case=case)
 
 
 def benchmark_model(path: str | os.PathLike[str], **settings: Unpack[Settings]) -> Comparison:
@@ -132,25 +156,35 @@ def benchmark_model(path: str | os.PathLike[str], **settings: Unpack[Settings]) 
     return compare(model, unpack(model), pathlib.Path(path).name, **settings)
 
 
-def compare(delegated: bytes, dense: bytes, name: str, **settings: Unpack[Settings]) -> Comparison:
+def compare(
+    delegated: bytes,
+    dense: bytes,
+    name: str,
+    *,
+    required: bool = True,
+    **settings: Unpack[Settings],
+) -> Comparison:
     """Times `delegated` in the delegate and `dense` in XNNPACK, in turns.
 
     Args:
         delegated: A `.tflite` of which the delegate takes at least one node.
         dense: A `.tflite` with the same inputs and outputs that runs without it.
         name: What to call the measurement.
+        required: Whether a model of which the delegate takes nothing is an error.
         **settings: Those of `Settings`.
 
     Returns:
         The measurement.
 
     Raises:
-        RuntimeError: Nothing that the delegate takes.
+        RuntimeError: Nothing that the delegate takes, though it is required.
     """
     chosen = _complete(settings)
     threads = chosen["threads"]
     with pinned(threads):
-        ours, delegation = open_delegated(delegated, {"kernel": chosen["kernel"]}, threads)
+        ours, delegation = open_delegated(
+            delegated, {"kernel": chosen["kernel"]}, threads, required=required
+        )
         theirs = _open(dense, threads)
         _set_random_inputs([ours, theirs], chosen["seed"])
         difference, equal = _compare_outputs(ours, theirs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rich import box
 from rich.table import Table
 
 from tf_pconv.lite.benchmark import Comparison
+from tf_pconv.lite.suites import FIRST_LAYER
 from tf_pconv.text_table import columns, to_text
 
 if TYPE_CHECKING:
@@ -24,13 +26,37 @@ _WIDTH = 100
 def print_results(
     comparisons: Sequence[Comparison], machine: Mapping[str, str], title: str = ""
 ) -> None:
-    """Prints the table of the measurements, below it the kernels that ran and the machine."""
+    """Prints the table of the measurements, means, the kernels that ran and the machine."""
     kernels = dict.fromkeys(name for comparison in comparisons for name in comparison.kernels)
     facts = [
         f"kernels: {', '.join(kernels)}",
         *(f"{key}: {value}" for key, value in machine.items()),
     ]
-    print(to_text(_to_table(comparisons, title), "; ".join(facts), width=columns(_WIDTH)))
+    parts = [_to_table(comparisons, title), *summaries(comparisons), "; ".join(facts)]
+    print(to_text(*parts, width=columns(_WIDTH)))
+
+
+def summaries(comparisons: Sequence[Comparison]) -> list[str]:
+    """Returns the geometric mean and the worst speed-up of each configuration, a line each.
+
+    A first layer, which plans leave dense, is no part of them.
+    """
+    by_configuration: dict[str, list[Comparison]] = {}
+    for comparison in comparisons:
+        case = comparison.case
+        if case is not None and getattr(case, "label", "") != FIRST_LAYER:
+            by_configuration.setdefault(case.configuration, []).append(comparison)
+    lines = []
+    for configuration, members in by_configuration.items():
+        if len(members) > 1:
+            mean = statistics.geometric_mean(member.speedup for member in members)
+            worst = min(members, key=lambda member: member.speedup)
+            assert worst.case is not None
+            lines.append(
+                f"{configuration}: geometric mean of {len(members)} {mean:.2f}x, "
+                f"worst {worst.speedup:.2f}x ({worst.case.subject})"
+            )
+    return lines
 
 
 def to_json(machine: Mapping[str, str], comparisons: Sequence[Comparison]) -> str:
@@ -70,6 +96,42 @@ def plot_speedups(
     axes.invert_yaxis()
     axes.margins(x=0.1)
     axes.set_xlabel("times faster than dense XNNPACK")
+    axes.set_title(title)
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def plot_compressions(
+    comparisons: Sequence[Comparison], path: str | os.PathLike[str] | None = None, title: str = ""
+) -> Figure:
+    """Draws speed-up against compression, a line for each layer or network.
+
+    Args:
+        comparisons: What was measured, with cases.
+        path: Where to write the picture as well; the suffix sets the format.
+        title: Line above the picture.
+
+    Returns:
+        The matplotlib figure.
+    """
+    from matplotlib.figure import Figure
+
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for comparison in comparisons:
+        case = comparison.case
+        assert case is not None
+        line = f"{case.subject} {case.dtype} group {case.group_size}"
+        lines.setdefault(line, []).append((case.compression, comparison.speedup))
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    axes = figure.subplots()
+    for label, points in lines.items():
+        axes.plot(*zip(*sorted(points), strict=True), marker="o", label=label)
+    limit = max(compression for points in lines.values() for compression, _ in points)
+    axes.plot([1, limit], [1, limit], color="black", linestyle=":", label="as many times as fewer")
+    axes.set_xlabel("compression (weights before over weights after)")
+    axes.set_ylabel("times faster than dense XNNPACK")
+    axes.legend()
     axes.set_title(title)
     if path is not None:
         figure.savefig(path)

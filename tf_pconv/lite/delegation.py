@@ -30,7 +30,11 @@ class Delegation:
 
 
 def open_delegated(
-    model: bytes, options: Mapping[str, str] | None = None, threads: int = 1
+    model: bytes,
+    options: Mapping[str, str] | None = None,
+    threads: int = 1,
+    *,
+    required: bool = True,
 ) -> tuple[Any, Delegation]:
     """Opens a `.tflite` with the delegate.
 
@@ -39,12 +43,13 @@ def open_delegated(
         options: Options of the delegate besides `num_threads`, `require_delegation` and
             `log_level`, which are set here.
         threads: Threads of delegate and runtime.
+        required: Whether a model of which the delegate takes nothing is an error.
 
     Returns:
         An interpreter with allocated tensors, and what the delegate took.
 
     Raises:
-        RuntimeError: The delegate takes no node.
+        RuntimeError: The delegate takes no node, though it is required.
         ValueError: An option that the delegate refuses, or a file that is no `.tflite`.
 
     Example:
@@ -59,7 +64,7 @@ def open_delegated(
     settings = {
         **(options or {}),
         "num_threads": str(threads),
-        "require_delegation": "true",
+        "require_delegation": "true" if required else "false",
         "log_level": "verbose",
     }
     with tempfile.TemporaryFile() as log:
@@ -72,7 +77,7 @@ def open_delegated(
         log.seek(0)
         text = log.read().decode(errors="replace")
     counts = _COUNT.search(text)
-    if counts is None or counts[1] == "0":
+    if counts is None or (required and counts[1] == "0"):
         raise RuntimeError(f"The delegate took nothing; it said: {text.strip() or 'nothing'}")
     kernels = dict.fromkeys(_KERNEL.findall(text))
     return interpreter, Delegation(int(counts[1]), int(counts[2]), tuple(kernels))

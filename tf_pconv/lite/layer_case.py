@@ -38,6 +38,7 @@ class LayerCase:
         stride: 1 or 2.
         library: Name of a pattern library.
         chain: Convolutions of the model, one after another with RELU behind each; 1: one, alone.
+        label: Name that others know the layer by, such as `L6`.
 
     Raises:
         ValueError: An attribute out of range.
@@ -52,6 +53,7 @@ class LayerCase:
     stride: int = 1
     library: str = "scp8"
     chain: int = 1
+    label: str = ""
 
     def __post_init__(self) -> None:
         for name in ("channels", "filters", "side", "group_size", "chain"):
@@ -82,12 +84,20 @@ class LayerCase:
     @property
     def name(self) -> str:
         """The layer in one phrase, such as `256,256,56 int8 group 4 8x`."""
+        return f"{self.subject} {self.configuration}"
+
+    @property
+    def subject(self) -> str:
+        """What is computed, such as `4 x 256,256,56`."""
+        label = f"{self.label} " if self.label else ""
         times = f"{self.chain} x " if self.chain > 1 else ""
         stride = f" stride {self.stride}" if self.stride != 1 else ""
-        return (
-            f"{times}{self.channels},{self.filters},{self.side}{stride} {self.dtype} "
-            f"group {self.group_size} {self.compression:g}x"
-        )
+        return f"{label}{times}{self.channels},{self.filters},{self.side}{stride}"
+
+    @property
+    def configuration(self) -> str:
+        """How it is pruned, such as `int8 group 4 8x`."""
+        return f"{self.dtype} group {self.group_size} {self.compression:g}x"
 
 
 def build_layer(case: LayerCase, seed: int = 0) -> bytes:
