@@ -239,6 +239,27 @@ class TestBadModels:
         with pytest.raises(TypeError, match=f"takes a Keras model, not {kind}"):
             TFLiteConverter.from_keras_model(thing)
 
+    def test_half_precision_says_what_to_do(self):
+        model = small()
+        for layer in model.layers:
+            layer.dtype_policy = "mixed_float16"
+        converter = TFLiteConverter.from_keras_model(model)
+        with pytest.raises(Exception, match="Could not translate MLIR") as error:
+            converter.convert()
+        (note,) = error.value.__notes__
+        assert "computes in float16" in note
+        for layer in model.layers:
+            layer.dtype_policy = "float32"
+        assert TFLiteConverter.from_keras_model(model).convert()
+
+    def test_int8_that_stays_float32_is_told(self):
+        converter = TFLiteConverter.from_keras_model(small())
+        make_int8(converter)
+        converter.representative_dataset = lambda: iter(())
+        converter.inference_input_type = converter.inference_output_type = tf.float32
+        with pytest.warns(UserWarning, match="int8 was asked for, but . of . convolutions stayed"):
+            converter.convert()
+
     def test_still_wrapped(self):
         pruned = tf_pconv.prune_patterns(sequential(), CONFIG)
         with pytest.raises(ValueError, match=r"still wrapped .* convert tf_pconv.strip_pruning"):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import small_models
 
@@ -59,6 +60,28 @@ def test_writing(failed, tmp_path, monkeypatch, command):
     monkeypatch.setattr(pathlib.Path, "replace", interrupted)
     code, sentence = failed(command, model, "-o", output)
     assert (code, sentence) == (130, "tf-pconv: interrupted; nothing was written.")
+
+
+def test_what_tensorflow_cannot_convert(failed, tmp_path):
+    path = tmp_path / "half.keras"
+    model = small_models.sequential()
+    for layer in model.layers:
+        layer.dtype_policy = "mixed_float16"
+    model.save(path)
+    code, sentence = failed("convert", path, "-o", tmp_path / "half.tflite")
+    assert code == 1
+    assert sentence.startswith(f"tf-pconv: {path} cannot be converted: Could not translate")
+    assert sentence.endswith("set `layer.dtype_policy = 'float32'` for every layer before.")
+
+
+def test_calibration_that_is_not_finite(failed, tmp_path):
+    path, inputs = tmp_path / "model.keras", tmp_path / "inputs.npz"
+    small_models.sequential().save(path)
+    np.savez(inputs, np.full((4, *small_models.SHAPE), np.nan))
+    flags = ["--quantize", "int8", "--calibration", inputs]
+    code, sentence = failed("convert", path, "-o", tmp_path / "model.tflite", *flags)
+    assert code == 1
+    assert sentence.endswith("are not all finite numbers.")
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf"])

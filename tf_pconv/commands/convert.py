@@ -84,7 +84,11 @@ def _convert_keras(path: pathlib.Path, values: flags.FlagValues) -> bytes:
     converter.verify = values.verify
     if calibration is not None:
         _quantize(converter, model, calibration, values.calibration_samples)
-    content = converter.convert()
+    try:
+        content = converter.convert()
+    except Exception as error:  # Of whatever class TensorFlow raises.
+        lines = [str(error).partition("\n")[0], *getattr(error, "__notes__", [])]
+        raise RuntimeError(f"{path} cannot be converted: {' '.join(lines)}") from error
     print(converter.report)
     return content
 
@@ -121,6 +125,8 @@ def _calibration_inputs(model: Any, path: pathlib.Path, samples: int) -> list[An
                 f"{path}: the input {tensor.name!r} takes samples of shape {shape}, but the array "
                 f"has the shape {values.shape} (samples first)."
             )
+        if not np.isfinite(values).all():
+            raise ValueError(f"{path}: the samples of {tensor.name!r} are not all finite numbers.")
     return [values[:samples].astype(np.float32) for _, values in named]
 
 

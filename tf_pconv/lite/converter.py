@@ -42,14 +42,16 @@ class TFLiteConverter:
     """
 
     _converter: Any
+    _hint: str
     pattern_format: str
     verify: bool
     report: ModelReport | None
 
-    _OWN = ("_converter", "pattern_format", "verify", "report")
+    _OWN = ("_converter", "_hint", "pattern_format", "verify", "report")
 
     def __init__(self, converter: Any):
         self._converter = converter
+        self._hint = ""  # What an error of TensorFlow's converter is likely to mean.
         self.pattern_format = "fkw"
         self.verify = True
         self.report = None
@@ -63,7 +65,9 @@ class TFLiteConverter:
             ValueError: Still wrapped for pruning.
         """
         _check_model(model)
-        return cls(_make("from_keras_model", model))
+        converter = cls(_make("from_keras_model", model))
+        converter._hint = _precision_hint(model)
+        return converter
 
     @classmethod
     def from_saved_model(
@@ -94,9 +98,14 @@ class TFLiteConverter:
         """
         _say("Converting with TensorFlow Lite.")
         content = self._convert_sparse() if self.pattern_format == "sparse" else self._convert()
-        if self.pattern_format != "fkw":
+        if self.pattern_format == "fkw":
+            content = self._pack(content)
+        else:
             self.report = inspect(content)
-            return content
+        self._warn_of_floats()
+        return content
+
+    def _pack(self, content: bytes) -> bytes:
         _say("Packing patterns" + (" and comparing with the originals." if self.verify else "."))
         result = pack(content, verify=self.verify)
         self.report = result.report
@@ -105,13 +114,33 @@ class TFLiteConverter:
             warnings.warn(
                 "No convolution was packed, so the file will not be faster: "
                 f"{result.report.convolutions[-1].reason}. See `report`.",
-                stacklevel=2,
+                stacklevel=3,
             )
         return result.model
 
+    def _warn_of_floats(self) -> None:
+        """TensorFlow says nothing where it leaves in float32 what was to become int8."""
+        import tensorflow as tf
+
+        if set(self._converter.target_spec.supported_ops) != {tf.lite.OpsSet.TFLITE_BUILTINS_INT8}:
+            return
+        convolutions = () if self.report is None else self.report.convolutions
+        floats = sum(row.type == "float32" for row in convolutions)
+        if floats:
+            warnings.warn(
+                f"int8 was asked for, but {floats} of {len(convolutions)} convolutions stayed "
+                "float32: the representative data set is empty, or holds NaN.",
+                stacklevel=3,
+            )
+
     def _convert(self) -> bytes:
-        with quiet_tensorflow():
-            return bytes(self._converter.convert())
+        try:
+            with quiet_tensorflow():
+                return bytes(self._converter.convert())
+        except Exception as error:
+            if self._hint:
+                error.add_note(self._hint)
+            raise
 
     def _convert_sparse(self) -> bytes:
         import tensorflow as tf
@@ -178,6 +207,21 @@ def _check_model(model: Any) -> None:
             f"The model is still wrapped for pruning (layer {wrapped[0].name!r}); convert "
             "tf_pconv.strip_pruning(model)."
         )
+
+
+def _precision_hint(model: Any) -> str:
+    """Says how to convert a model of mixed precision, which TensorFlow Lite's converter refuses."""
+    if _is_tf_keras(model):
+        return ""
+    half = [
+        layer for layer in model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")
+    ]
+    if not half:
+        return ""
+    return (
+        f"The layer {half[0].name!r} computes in {half[0].compute_dtype}, which TensorFlow Lite "
+        "does not convert: set `layer.dtype_policy = 'float32'` for every layer before."
+    )
 
 
 def _is_tf_keras(model: Any) -> bool:
