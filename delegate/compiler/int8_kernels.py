@@ -10,7 +10,7 @@ describes the stream of weights.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from kernel_list import Int8Kernel, symbol
 from targets import Target
@@ -25,7 +25,7 @@ def functions(target: Target, kernels: Sequence[Int8Kernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
     yield from _pack(target)
     yield ""
-    yield from _store()
+    yield from _store(target)
     yield ""
     yield from _quantize(target)
     yield ""
@@ -41,6 +41,7 @@ def members(kernel: Int8Kernel) -> Iterator[str]:
     yield "128"
     yield "true" if _is_narrow(kernel.target) else "false"
     yield "pack"
+    yield "pack_patches"
     yield f"{{{', '.join(_multiply_name(kernel, lanes) for lanes in _PATCH_LANES)}}}"
     yield "store"
 
@@ -63,14 +64,31 @@ def _transpose(low: str, high: str, vector: str) -> Iterator[str]:
 
 
 def _pack(target: Target) -> Iterator[str]:
-    t = target
     yield "void pack(const int8_t* const* pixels, int first_channel, int channels,"
     yield "          uint8_t* lanes, size_t channel_bytes) {"
+    yield from _pack_loop(
+        target,
+        lambda lane, i: f"pixels[{_LANE_BYTES * lane + i}] + first_channel + c",
+    )
+    yield "}"
+    yield ""
+    yield "void pack_patches(const int8_t* const* patches, const ptrdiff_t* offsets,"
+    yield "                  int first_channel, int channels, uint8_t* lanes,"
+    yield "                  size_t channel_bytes) {"
+    for lane in range(target.lanes):
+        yield f"  const int8_t* patch{lane} = patches[{lane}] + first_channel;"
+    yield from _pack_loop(target, lambda lane, i: f"patch{lane} + offsets[{i}] + c")
+    yield "}"
+
+
+def _pack_loop(target: Target, address: Callable[[int, int], str]) -> Iterator[str]:
+    """Packs from the address of each byte of each lane."""
+    t = target
     yield f"  const {t.vector} offset = {t('splat8', '-128')};"
     yield "  const int last = channels - 16;"
     yield "  for (int c = 0;; c = c + 16 < last ? c + 16 : last) {"
     for i in range(16):
-        rows = (f"pixels[{16 * lane + i}] + first_channel + c" for lane in range(t.lanes))
+        rows = (address(lane, i) for lane in range(t.lanes))
         yield f"    const {t.vector} a{i} = {t('load_lanes', *rows)};"
     yield from _transpose(t.operations["unpack_low8"], t.operations["unpack_high8"], t.vector)
     yield "    uint8_t* channel = lanes + (size_t)c * channel_bytes;"
@@ -80,45 +98,84 @@ def _pack(target: Target) -> Iterator[str]:
             yield "    channel += channel_bytes;"
     yield "    if (c == last) break;"
     yield "  }"
-    yield "}"
 
 
-def _store() -> Iterator[str]:
-    low, high = "_mm_unpacklo_epi8({0}, {1})", "_mm_unpackhi_epi8({0}, {1})"
+def _store(target: Target) -> Iterator[str]:
+    """Transposes as many pixels as a vector has bytes, and 16 each for the rest."""
+    t = target
     yield "void store(const int8_t* outputs, int channels, int tile_pixels,"
     yield "           int8_t* const* pixels) {"
     yield "  const int last = channels - 16;"
     yield "  for (int c = 0;; c = c + 16 < last ? c + 16 : last) {"
-    yield "    for (int p = 0; p < tile_pixels; p += 16) {"
-    yield "    const int8_t* row = outputs + (size_t)c * tile_pixels + p;"
-    for i in range(16):
-        yield f"    const __m128i a{i} = _mm_load_si128((const __m128i*)row);"
-        if i < 15:
-            yield "    row += tile_pixels;"
-    yield from _transpose(low, high, "__m128i")
-    for i in range(16):
-        yield f"    _mm_storeu_si128((__m128i*)(pixels[p + {i}] + c), e{i});"
+    yield "    int p = 0;"
+    yield f"    for (; p + {t.vector_bytes} <= tile_pixels; p += {t.vector_bytes}) {{"
+    yield from _store_block(
+        t.vector,
+        t.operations["load_any"],
+        t.operations["unpack_low8"],
+        t.operations["unpack_high8"],
+        [t.operations[f"lane{lane}"] for lane in range(t.lanes)],
+    )
+    yield "    }"
+    yield "    for (; p < tile_pixels; p += 16) {"
+    yield from _store_block(
+        "__m128i",
+        "_mm_load_si128((const __m128i*)({0}))",
+        "_mm_unpacklo_epi8({0}, {1})",
+        "_mm_unpackhi_epi8({0}, {1})",
+        ["{0}"],
+    )
     yield "    }"
     yield "    if (c == last) break;"
     yield "  }"
     yield "}"
 
 
+def _store_block(
+    vector: str, load: str, low: str, high: str, lanes: Sequence[str]
+) -> Iterator[str]:
+    """Stores 16 channels of 16 pixels for each lane of a vector."""
+    yield "    const int8_t* row = outputs + (size_t)c * tile_pixels + p;"
+    for i in range(16):
+        yield f"    const {vector} a{i} = {load.format('row')};"
+        if i < 15:
+            yield "    row += tile_pixels;"
+    yield from _transpose(low, high, vector)
+    for place, lane in enumerate(lanes):
+        for i in range(16):
+            pixel = f"(__m128i*)(pixels[p + {16 * place + i}] + c)"
+            yield f"    _mm_storeu_si128({pixel}, {lane.format(f'e{i}')});"
+
+
 def _quantize(target: Target) -> Iterator[str]:
     t = target
-    yield "// Outputs of sums, one in each 32 bits; see output_stage.h."
+    yield "// Outputs of sums before the zero point is added, one in each 32 bits; see"
+    yield "// output_stage.h."
     yield f"inline {t.vector} quantize({t.vector} sum, {t.float_vector} multiplier,"
-    yield f"                        {t.float_vector} unit, {t.float_vector} low,"
-    yield f"                        {t.float_vector} high, {t.vector} zero_point) {{"
+    yield f"                        {t.float_vector} unit, {t.float_vector} quarter) {{"
     product = t("multiply_float", t("to_float", "sum"), "multiplier")
     yield f"  const {t.float_vector} product = {product};"
     rounded = t("floor", t("add_float", "product", t("splat_float", "0.5f")))
     yield f"  const {t.float_vector} fraction = {rounded};"
-    yield f"  const {t.float_vector} quarter = {t('splat_float', '0.25f')};"
-    yield f"  {t.float_vector} scaled = {t('copy_sign', 'quarter', 'fraction')};"
-    yield f"  scaled = {t('multiply_float', t('add_float', 'fraction', 'scaled'), 'unit')};"
-    yield f"  scaled = {t('min_float', t('max_float', 'scaled', 'low'), 'high')};"
-    yield f"  return {t('add32', t('to_int', 'scaled'), 'zero_point')};"
+    yield f"  const {t.float_vector} away = {t('copy_sign', 'quarter', 'fraction')};"
+    scaled = t("multiply_add", "fraction", "unit", "away")
+    yield f"  const {t.float_vector} scaled = {scaled};"
+    yield "  // Far above all outputs, and still an int."
+    limited = t("min_float", "scaled", t("splat_float", "65536.0f"))
+    yield f"  return {t('to_int', limited)};"
+    yield "}"
+    yield ""
+    yield "// Adds the zero point to four vectors, clamps and brings them in order."
+    yield f"inline {t.vector} narrow({t.vector} a, {t.vector} b, {t.vector} c, {t.vector} d,"
+    yield f"                      {t.vector} zero_point, {t.vector} min, {t.vector} max) {{"
+    for name, pair in (("low", ("a", "b")), ("high", ("c", "d"))):
+        words = t("add16_saturate", t("narrow32", *pair), "zero_point")
+        yield f"  const {t.vector} {name} = {words};"
+    clamped = t("min8", t("max8", t("narrow16", "low", "high"), "min"), "max")
+    yield f"  const {t.vector} clamped = {clamped};"
+    order = ", ".join(str(k % t.lanes * 4 + k // t.lanes) for k in range(t.floats))
+    yield f"  const {t.vector} order = {t('set32', order)};"
+    yield f"  return {t('permute32', 'clamped', 'order')};"
     yield "}"
 
 
@@ -239,26 +296,31 @@ class _Multiply:
         for f in self.filters:
             multiplier = t("as_float", t("splat32", f"(int)stage[{self.kernel.group_size + f}]"))
             unit = t("as_float", t("splat32", f"(int)stage[{2 * self.kernel.group_size + f}]"))
+            quarter = t("multiply_float", f"unit{f}", t("splat_float", "0.25f"))
             row = f"stage[{3 * self.kernel.group_size + f}]"
             yield f"      const {t.float_vector} multiplier{f} = {multiplier};"
             yield f"      const {t.float_vector} unit{f} = {unit};"
+            yield f"      const {t.float_vector} quarter{f} = {quarter};"
             yield f"      int8_t* outputs{f} ="
             yield f"          args->outputs + (size_t){row} * {self.kernel.pixels};"
             for v in self.vectors:
                 name = self.sum_name(0, f, v)
-                yield f"      {name} = quantize({name}, multiplier{f}, unit{f}, low, high,"
-                yield "                          zero_point);"
-            per_store = int(t.operations["narrow_vectors"])
-            for v in range(0, self.kernel.vectors, per_store):
-                names = (self.sum_name(0, f, v + i) for i in range(per_store))
-                narrow = t("narrow", *names)
-                address = f"(__m128i*)(outputs{f} + {4 * t.lanes * v})"
-                yield f"      _mm_store_si128({address},"
-                yield f"                      {narrow});"
+                yield f"      {name} = quantize({name}, multiplier{f}, unit{f}, quarter{f});"
+            for v in range(0, self.kernel.vectors, 4):
+                yield from self.store_outputs(f, v)
         yield "    } else {"
         for index, name in self.sums():
             yield f"      {t('store', f'sums + {index}', name)};"
         yield "    }"
+
+    def store_outputs(self, f: int, first: int) -> Iterator[str]:
+        """Stores up to four vectors, from the first on, in 8 bits."""
+        t = self.target
+        count = min(4, self.kernel.vectors - first)
+        names = [self.sum_name(0, f, first + i % count) for i in range(4)]
+        address = f"outputs{f} + {4 * t.lanes * first}"
+        outputs = f"narrow({', '.join(names)}, zero_point, min, max)"
+        yield f"      {t(f'store_first{count}', address, outputs)};"
 
     def function(self) -> Iterator[str]:
         t = self.target
@@ -266,9 +328,9 @@ class _Multiply:
         sums = self.kernel.group_size * self.kernel.pixels
         name = _multiply_name(self.kernel, self.patch_lanes)
         yield f"void {name}(const Int8MultiplyArgs* args) {{"
-        yield f"  const {t.float_vector} low = {t('splat_float', 'args->low')};"
-        yield f"  const {t.float_vector} high = {t('splat_float', 'args->high')};"
-        yield f"  const {t.vector} zero_point = {t('splat32', 'args->zero_point')};"
+        yield f"  const {t.vector} min = {t('splat8', 'args->min')};"
+        yield f"  const {t.vector} max = {t('splat8', 'args->max')};"
+        yield f"  const {t.vector} zero_point = {t('splat16', 'args->zero_point')};"
         if _is_narrow(t):
             yield f"  const {t.vector} one = {t('splat16', 1)};"
         yield "  const uint32_t* stream = args->stream;"

@@ -46,12 +46,16 @@ static inline __m512 _mm512_cvtepi32_ps(__m512i a) {
   return result;
 }
 
-// To nearest, ties to even: the rounding mode is the default one.
+// To nearest, ties to even: the rounding mode is the default one. As on the
+// processor, what no int32 holds becomes the smallest.
 static inline __m512i _mm512_cvtps_epi32(__m512 a) {
   float from[16];
   int32_t to[16];
   memcpy(from, &a, sizeof(from));
-  for (int i = 0; i < 16; ++i) to[i] = (int32_t)nearbyintf(from[i]);
+  for (int i = 0; i < 16; ++i) {
+    const int fits = from[i] >= -0x1p31f && from[i] < 0x1p31f;
+    to[i] = fits ? (int32_t)nearbyintf(from[i]) : INT32_MIN;
+  }
   __m512i result;
   memcpy(&result, to, sizeof(to));
   return result;

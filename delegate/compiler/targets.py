@@ -57,14 +57,21 @@ _AVX2 = {
         "_mm_loadu_si128((const __m128i*)({0}))), "
         "_mm_loadu_si128((const __m128i*)({1})), 1)"
     ),
-    # 16 bytes out of the 32-bit integers of two vectors.
-    "narrow_vectors": "2",
-    "narrow": (
-        "_mm256_castsi256_si128(_mm256_permutevar8x32_epi32("
-        "_mm256_packs_epi16(_mm256_packs_epi32({0}, {1}), _mm256_setzero_si256()), "
-        "_mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0)))"
-    ),
+    # To integers of half the size, in each 16-byte lane.
+    "narrow32": "_mm256_packs_epi32({0}, {1})",
+    "narrow16": "_mm256_packs_epi16({0}, {1})",
+    "add16_saturate": "_mm256_adds_epi16({0}, {1})",
+    "min8": "_mm256_min_epi8({0}, {1})",
+    "max8": "_mm256_max_epi8({0}, {1})",
+    "set32": "_mm256_setr_epi32({0})",
+    "permute32": "_mm256_permutevar8x32_epi32({0}, {1})",
+    # The first quarters of a vector.
+    "store_first2": "_mm_storeu_si128((__m128i*)({0}), _mm256_castsi256_si128({1}))",
+    "store_first4": "_mm256_storeu_si256((__m256i*)({0}), {1})",
     "load": "_mm256_load_si256((const __m256i*)({0}))",
+    "load_any": "_mm256_loadu_si256((const __m256i*)({0}))",
+    "lane0": "_mm256_castsi256_si128({0})",
+    "lane1": "_mm256_extracti128_si256({0}, 1)",
     "store": "_mm256_store_si256((__m256i*)({0}), {1})",
     "xor": "_mm256_xor_si256({0}, {1})",
     "or": "_mm256_or_si256({0}, {1})",
@@ -122,13 +129,27 @@ _AVX512 = {
         "_mm_loadu_si128((const __m128i*)({2})), 2), "
         "_mm_loadu_si128((const __m128i*)({3})), 3)"
     ),
-    "narrow_vectors": "1",
-    "narrow": "_mm512_cvtsepi32_epi8({0})",
+    "narrow32": "_mm512_packs_epi32({0}, {1})",
+    "narrow16": "_mm512_packs_epi16({0}, {1})",
+    "add16_saturate": "_mm512_adds_epi16({0}, {1})",
+    "min8": "_mm512_min_epi8({0}, {1})",
+    "max8": "_mm512_max_epi8({0}, {1})",
+    "set32": "_mm512_setr_epi32({0})",
+    "permute32": "_mm512_permutexvar_epi32({1}, {0})",
+    "store_first1": "_mm_storeu_si128((__m128i*)({0}), _mm512_castsi512_si128({1}))",
+    "store_first2": "_mm256_storeu_si256((__m256i*)({0}), _mm512_castsi512_si256({1}))",
+    "store_first4": "_mm512_storeu_si512({0}, {1})",
     "load": "_mm512_load_si512({0})",
+    "load_any": "_mm512_loadu_si512({0})",
+    "lane0": "_mm512_castsi512_si128({0})",
+    "lane1": "_mm512_extracti32x4_epi32({0}, 1)",
+    "lane2": "_mm512_extracti32x4_epi32({0}, 2)",
+    "lane3": "_mm512_extracti32x4_epi32({0}, 3)",
     "store": "_mm512_store_si512({0}, {1})",
     "xor": "_mm512_xor_si512({0}, {1})",
     "or": "_mm512_or_si512({0}, {1})",
     "splat8": "_mm512_set1_epi8({0})",
+    "splat16": "_mm512_set1_epi16({0})",
     "splat32": "_mm512_set1_epi32({0})",
     "splat_lane": "_mm512_broadcast_i32x4(_mm_load_si128((const __m128i*)({0})))",
     "shuffle": "_mm512_shuffle_epi8({0}, {1})",

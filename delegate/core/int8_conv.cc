@@ -97,9 +97,14 @@ class Int8Conv : public PatternConv {
     uint8_t* workspace;
   };
 
-  // The pixels that the lanes of a tile are packed from, lane by lane; the
-  // second lanes of patches follow the first of all blocks.
+  // What a tile is packed from.
   struct InputPixels {
+    // The first pixel of each block's patch; null where the patch reaches past
+    // the image.
+    const int8_t* patches[kMaxTileLanes];
+    // Vectors with such a patch are packed from these instead: the pixels of
+    // the lanes, lane by lane; the second lanes of patches follow the first of
+    // all blocks.
     const int8_t* at[kMaxPatchLanes * kMaxTileLanes * kLaneBytes];
   };
   struct OutputPixels {
@@ -154,9 +159,9 @@ class Int8Conv : public PatternConv {
     args.groups = stream_.groups;
     args.sums = reinterpret_cast<int32_t*>(sums);
     args.outputs = reinterpret_cast<int8_t*>(outputs);
-    args.low = static_cast<float>(stage_.min - stage_.zero_point);
-    args.high = static_cast<float>(stage_.max - stage_.zero_point);
-    args.zero_point = stage_.zero_point;
+    args.min = static_cast<int8_t>(stage_.min);
+    args.max = static_cast<int8_t>(stage_.max);
+    args.zero_point = static_cast<int16_t>(stage_.zero_point);
 
     // Shares are whole small tiles.
     const int unit = TileLanes(*kernels_.back());
@@ -193,6 +198,7 @@ class Int8Conv : public PatternConv {
         FindInputs(kernel, call.input, image, row, column, lane, inputs);
         FindOutputs(call.output, discarded, image, row, column, lane, outputs);
       } else {
+        inputs->patches[lane] = nullptr;
         for (int part = 0; part < patch_lanes_; ++part) {
           std::fill_n(InputsOf(kernel, part, lane, inputs), kLaneBytes,
                       padding_.data());
@@ -205,6 +211,35 @@ class Int8Conv : public PatternConv {
           row = 0;
           ++image;
         }
+      }
+    }
+    for (int lane = 0; lane < TileLanes(kernel); lane += kernel.vector_lanes) {
+      if (!HasWholePatches(kernel, *inputs, lane)) {
+        SpreadPatches(kernel, lane, inputs);
+      }
+    }
+  }
+
+  // Whether the vector at `lane` can be packed from its patches.
+  bool HasWholePatches(const Int8Kernel& kernel, const InputPixels& inputs,
+                       int lane) const {
+    const int8_t* const* patches = inputs.patches + lane;
+    return shape_.channels >= kTransposedChannels &&
+           std::find(patches, patches + kernel.vector_lanes, nullptr) ==
+               patches + kernel.vector_lanes;
+  }
+
+  // Finds the pixels of those patches of a vector that are whole.
+  void SpreadPatches(const Int8Kernel& kernel, int first_lane,
+                     InputPixels* inputs) const {
+    for (int lane = first_lane; lane < first_lane + kernel.vector_lanes;
+         ++lane) {
+      const int8_t* patch = inputs->patches[lane];
+      if (patch == nullptr) continue;
+      for (int part = 0; part < patch_lanes_; ++part) {
+        const int8_t** pixels = InputsOf(kernel, part, lane, inputs);
+        const ptrdiff_t* offsets = patch_offsets_ + part * kLaneBytes;
+        for (int i = 0; i < kLaneBytes; ++i) pixels[i] = patch + offsets[i];
       }
     }
   }
@@ -225,15 +260,11 @@ class Int8Conv : public PatternConv {
     const ptrdiff_t first_row = ptrdiff_t{image} * shape.height;
     if (top >= 0 && top + patch_height <= shape.height && left >= 0 &&
         left + patch_width <= shape.width) {
-      const int8_t* patch =
+      inputs->patches[lane] =
           input + ((first_row + top) * shape.width + left) * shape_.channels;
-      for (int part = 0; part < patch_lanes_; ++part) {
-        const int8_t** pixels = InputsOf(kernel, part, lane, inputs);
-        const ptrdiff_t* offsets = patch_offsets_ + part * kLaneBytes;
-        for (int i = 0; i < kLaneBytes; ++i) pixels[i] = patch + offsets[i];
-      }
       return;
     }
+    inputs->patches[lane] = nullptr;
     for (int i = 0; i < patch_lanes_ * kLaneBytes; ++i) {
       const int y = top + i / patch_width;
       const int x = left + i % patch_width;
@@ -271,7 +302,11 @@ class Int8Conv : public PatternConv {
         const int place = part * TileLanes(kernel) + lane;
         const int8_t* const* pixels = inputs.at + place * kLaneBytes;
         uint8_t* first = lanes + place * kLaneBytes;
-        if (block.channels >= kTransposedChannels) {
+        if (HasWholePatches(kernel, inputs, lane)) {
+          kernel.pack_patches(
+              inputs.patches + lane, patch_offsets_ + part * kLaneBytes,
+              block.first_channel, block.channels, first, ChannelBytes(kernel));
+        } else if (block.channels >= kTransposedChannels) {
           kernel.pack(pixels, block.first_channel, block.channels, first,
                       ChannelBytes(kernel));
         } else {

@@ -37,10 +37,10 @@ struct Int8MultiplyArgs {
   int32_t* sums;
   // Outputs of the tile, a row of pixels each channel; written by the last.
   int8_t* outputs;
-  // Range of outputs before zero_point is added; see output_stage.h.
-  float low;
-  float high;
-  int32_t zero_point;
+  // Range of outputs; see output_stage.h.
+  int8_t min;
+  int8_t max;
+  int16_t zero_point;
 };
 
 struct Int8Kernel {
@@ -61,6 +61,11 @@ struct Int8Kernel {
   // `channel_bytes` apart.
   void (*pack)(const int8_t* const* pixels, int first_channel, int channels,
                uint8_t* lanes, size_t channel_bytes);
+  // The same for patches that lie wholly in the image: byte i of lane l becomes
+  // patches[l][offsets[i] + first_channel + c] + input_offset.
+  void (*pack_patches)(const int8_t* const* patches, const ptrdiff_t* offsets,
+                       int first_channel, int channels, uint8_t* lanes,
+                       size_t channel_bytes);
   // For patches of one and of two lanes.
   void (*multiply[kMaxPatchLanes])(const Int8MultiplyArgs* args);
   // Transposes a tile of `channels` >= 16 output rows: outputs[c][p] becomes

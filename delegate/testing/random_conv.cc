@@ -118,7 +118,8 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
   if (options.bias) description_.int32_bias = int32_bias_.data();
   description_.input_scale = 0.05f;
   description_.input_zero_point = Uniform(-128, 127, &random);
-  description_.output_scale = 0.01f * sums;
+  description_.output_scale =
+      options.output_scale > 0.0f ? options.output_scale : 0.01f * sums;
   description_.output_zero_point = Uniform(-128, 127, &random);
 }
 

@@ -28,6 +28,8 @@ struct RandomConvOptions {
   // int8 weights: Gaussian of this deviation, or only -128, -127 and 127.
   double deviation = 40.0;
   bool extreme_weights = false;
+  // int8 outputs; 0 is one that fits the sums.
+  float output_scale = 0.0f;
   uint32_t seed = 1;
 };
 

@@ -162,6 +162,17 @@ TEST_P(Int8KernelTest, EqualsReference) {
   }
 }
 
+// Also those that no int32 holds.
+TEST_P(Int8KernelTest, OutputsFarOutsideTheRangeAreClamped) {
+  for (uint32_t seed : {1, 2, 4}) {
+    for (float output_scale : {1e-5f, 1e-12f}) {
+      Case test = MakeCase(9, 33, seed);
+      test.conv.output_scale = output_scale;
+      ExpectEqualToReference(test, {GetParam().kernel}, nullptr);
+    }
+  }
+}
+
 TEST_P(Int8KernelTest, ThreadsShareTheTiles) {
   Status status;
   const auto pool = ThreadPool::Create(3, &status);
