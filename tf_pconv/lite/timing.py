@@ -47,7 +47,9 @@ def take_turns(
     rounds: list[list[float]] = []
     end = time.perf_counter() + seconds
     while len(rounds) < _LEAST_ROUNDS or time.perf_counter() < end:
-        rounds.append([_turn(invoke, clock) for invoke in invokes])
+        # Every other round goes backwards, so that no side always follows the other.
+        step = -1 if len(rounds) % 2 else 1
+        rounds.append([_turn(invoke, clock) for invoke in invokes[::step]][::step])
     return np.asarray(rounds)
 
 
