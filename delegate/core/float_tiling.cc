@@ -9,7 +9,7 @@ namespace {
 
 // Inputs of a block of channels. Kernels of small groups load so often that
 // these must stay in the first cache.
-constexpr size_t kNearBytes = 24 * 1024;
+constexpr size_t kNearBytes = 32 * 1024;
 constexpr size_t kFarBytes = 256 * 1024;
 constexpr int kNearGroupSize = 2;
 // Inputs of a band; with the sums they fill the better part of a second cache.
