@@ -72,8 +72,8 @@ class PatternConv {
   virtual void Run(const void* input, void* output, void* workspace,
                    ThreadPool* pool) const = 0;
 
-  // The kernel that runs. A float32 convolution settles the size of its tiles in
-  // Resize; before, this is the largest of its kernels.
+  // The kernel that runs. A float32 convolution settles the size of its tiles
+  // in Resize; before, this is the largest of its kernels.
   virtual const char* kernel_name() const = 0;
 };
 
