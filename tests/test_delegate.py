@@ -226,7 +226,7 @@ def test_refused_convolutions_are_named_with_the_reason(rng, capfd):
     open_delegated(model)
     log = capfd.readouterr().err
     assert "CONV_2D node 1 stays with the runtime: the kernel of output channel 0" in log
-    assert "CONV_2D node 2 stays with the runtime: kernels are 1x1" in log
+    assert "CONV_2D node 2 stays with the runtime: 100 % of the weights are kept" in log
     assert "dilation is 2x2" in log
     assert "tf_pconv: 1 of" in log
 

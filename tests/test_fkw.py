@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_pconv.lite import fkw
-from tf_pconv.lite.pattern_weights import ALL_PATTERNS, PatternWeights
+from tf_pconv.lite.pattern_weights import ALL_PATTERNS, POINTWISE_PATTERNS, PatternWeights
 from tf_pconv.lite.recognition import recognize_patterns
 
 HEADER = 28
@@ -84,7 +84,10 @@ def weights(draw):
     filters = draw(st.sampled_from([1, 2, 3, 5, 8, 17, 64, 256, 257]))
     channels = draw(st.sampled_from([1, 2, 7, 64, 255, 256, 257, 300]))
     group_size = draw(st.sampled_from([1, 2, 3, 4, 8, 16, 256]))
-    patterns = draw(st.integers(1, 126 if filters < 64 else 8))
+    kernel_size = draw(st.sampled_from([1, 3]))
+    entries = 1 if kernel_size == 1 else 4
+    masks = POINTWISE_PATTERNS if kernel_size == 1 else ALL_PATTERNS
+    patterns = draw(st.integers(1, min(len(masks), 126 if filters < 64 else 8)))
     int8 = draw(st.booleans())
     groups = -(-filters // group_size)
     lengths = rng.integers(0, min(channels, 12) + 1, groups)
@@ -93,12 +96,12 @@ def weights(draw):
     kernel_patterns = kernel_patterns[np.lexsort((kernel_patterns, kernel_groups))]
     chosen = [rng.choice(channels, length, replace=False) for length in lengths]
     group_filters = np.minimum(group_size, filters - group_size * np.arange(groups))
-    count = 4 * int((lengths * group_filters).sum())
+    count = entries * int((lengths * group_filters).sum())
     return PatternWeights(
         filters=filters,
         channels=channels,
         group_size=group_size,
-        patterns=rng.permutation(ALL_PATTERNS)[:patterns],
+        patterns=rng.permutation(masks)[:patterns],
         filter_order=rng.permutation(filters).astype(np.int32),
         group_begin=np.append(0, np.cumsum(lengths)),
         kernel_channels=np.concatenate([*chosen, np.empty(0)]).astype(np.int32),
@@ -107,6 +110,7 @@ def weights(draw):
         if int8
         else rng.normal(size=count).astype(np.float32),
         scales=rng.uniform(1e-6, 1, filters).astype(np.float32) if int8 else None,
+        kernel_size=kernel_size,
     )
 
 
@@ -126,12 +130,12 @@ class TestRoundTrip:
     @given(weights())
     def test_dense_form_holds_the_same_values(self, original):
         dense = original.to_dense()
-        assert dense.shape == (original.filters, 3, 3, original.channels)
+        assert dense.shape == original.dense_shape
         assert np.count_nonzero(dense) == np.count_nonzero(original.values)
         structure = {
             name: value
             for name, value in vars(original).items()
-            if name not in ("filters", "channels", "values")
+            if name not in ("filters", "channels", "kernel_size", "values")
         }
         again = PatternWeights.from_dense(dense, **structure)
         assert np.array_equal(again.values, original.values)
@@ -184,7 +188,7 @@ class TestRules:
             (7, 3, "<B", "entries is 3; accepted: 4"),
             (8, 0, "<I", "filters is 0; accepted: 1 to 65,536"),
             (12, 65537, "<I", "channels is 65,537"),
-            (16, 5, "<B", "kernel_height is 5; accepted: 3"),
+            (16, 5, "<B", "kernel_height is 5; accepted: 1 or 3"),
             (17, 1, "<B", "kernel_width is 1; accepted: 3"),
             (18, 257, "<H", "group_size is 257; accepted: 1 to 256"),
             (20, 127, "<H", "patterns is 127; accepted: 1 to 126"),

@@ -33,7 +33,7 @@ class TestData:
         assert [row.reason for row in report.convolutions] == [
             "only 0 % of the weights are zero",
             "",
-            "1x1 kernels",
+            "1x1 kernels in float32; int8 is accelerated",
         ]
         row = report.convolutions[1]
         assert (row.operator, row.type, row.shape) == ("CONV_2D", "float32", (16, 3, 3, 8))
@@ -78,7 +78,7 @@ class TestData:
         packed[packed.index(b"FKW1") + 16] = 5
         (row,) = inspect(bytes(packed)).convolutions
         assert (row.operator, row.delegate) == ("PConv2D", "never")
-        assert row.reason == "FKW header field kernel_height is 5; accepted: 3."
+        assert row.reason == "FKW header field kernel_height is 5; accepted: 1 or 3."
 
     def test_plain_data(self, mixed):
         data = json.loads(json.dumps(inspect(mixed.serialize()).to_dict()))

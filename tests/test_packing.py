@@ -169,8 +169,17 @@ class TestWhatIsLeftAlone:
         self.check(chain(conv), "only 0 % of the weights are zero")
 
     def test_other_kernel_sizes(self, rng):
+        conv = Conv(rng.normal(size=(4, 5, 5, 4)).astype(np.float32))
+        self.check(chain(conv), "5x5 kernels")
+
+    def test_pointwise_float(self, rng):
         conv = Conv(rng.normal(size=(4, 1, 1, 4)).astype(np.float32))
-        self.check(chain(conv), "1x1 kernels")
+        self.check(chain(conv), "1x1 kernels in float32; int8 is accelerated")
+
+    def test_pointwise_of_many_weights(self, rng):
+        weights = rng.normal(size=(4, 1, 1, 8)).astype(np.float32)
+        weights[..., :3] = 0
+        self.check(chain(Conv(*quantize(weights))), "only 38 % of the weights are zero")
 
     def test_dilation(self, rng):
         self.check(chain(float_conv(rng, dilation=2)), "dilation 2x2")

@@ -12,14 +12,18 @@ import keras
 from tf_pconv.config import PatternConfig
 from tf_pconv.report import render_plan
 from tf_pconv.support import (
+    acceleration_limit,
     acceleration_refusal,
     is_exact_class,
     pruning_refusal,
 )
-from tf_pconv.target import pruning_target
+from tf_pconv.target import PruningTarget, pruning_target
 from tf_pconv.wrappers import PatternWrapper
 
 LEFT_DENSE = "left dense"
+
+MOST_KEPT = 0.5
+"""Share of 1x1 kernels kept up to which the delegate takes a layer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +38,7 @@ class LayerPlan:
         weights: Weights of the kernel.
         kept: Weights kept at the end.
         accelerated: Whether the delegate will take the layer.
-        reason: Why it is left dense or not accelerated, or empty.
+        reason: Why it is left dense or not accelerated, or on which condition it is; or empty.
         layer: The layer itself.
         config: Its configuration, rules applied; None: left dense.
     """
@@ -256,15 +260,24 @@ def _plan_layer(
             config=None,
         )
     target = pruning_target(layer, layer_config)
-    limit = acceleration_refusal(layer) or ""
+    refusal = acceleration_refusal(layer) or _density_refusal(target)
     return LayerPlan(
         **common,
         action=target.description,
         kept=target.weights_kept,
-        accelerated=not limit,
-        reason=limit,
+        accelerated=not refusal,
+        reason=refusal or acceleration_limit(layer),
         config=layer_config,
     )
+
+
+def _density_refusal(target: PruningTarget) -> str:
+    """Returns why a layer without patterns keeps too much to be accelerated, or nothing."""
+    channels = target.shape[2]
+    kernels = channels if target.kernels is None else target.kernels
+    if target.library is None and kernels > MOST_KEPT * channels:
+        return f"{kernels} of {channels} kernels kept: accelerated up to half"
+    return ""
 
 
 def _refusal(found: _Found, skip: bool | None, default: str) -> str:

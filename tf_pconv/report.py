@@ -109,7 +109,7 @@ def _plan_table(rows: Sequence[PlanRow]) -> Table:
 def _delegate_cell(row: PlanRow) -> str:
     if not row.pruned:
         return "no"
-    return "accelerated" if row.accelerated else row.reason
+    return row.reason or "accelerated"
 
 
 def _plan_summary(rows: Sequence[PlanRow]) -> str:

@@ -46,7 +46,7 @@ def acceleration_refusal(layer: keras.Layer) -> str | None:
     """Returns why the delegate does not take a pruned layer, or None."""
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         return "depthwise: not accelerated yet"
-    if tuple(layer.kernel_size) != (SIDE, SIDE):
+    if tuple(layer.kernel_size) not in ((SIDE, SIDE), (1, 1)):
         return f"{_size(layer)} kernels: not accelerated yet"
     if layer.groups != 1:
         return f"{layer.groups} convolution groups: not accelerated yet"
@@ -55,6 +55,11 @@ def acceleration_refusal(layer: keras.Layer) -> str | None:
     if any(stride > MAXIMUM_STRIDE for stride in layer.strides):
         return f"stride {max(layer.strides)}: only 1 and 2 are accelerated"
     return None
+
+
+def acceleration_limit(layer: keras.Layer) -> str:
+    """Returns the condition under which the delegate takes a layer, or nothing."""
+    return "accelerated in int8" if tuple(layer.kernel_size) == (1, 1) else ""
 
 
 def _size(layer: keras.Layer) -> str:

@@ -9,7 +9,8 @@ import sys
 
 import float_kernels
 import int8_kernels
-from kernel_list import FLOAT_KERNELS, INT8_KERNELS
+import pointwise_kernels
+from kernel_list import FLOAT_KERNELS, INT8_KERNELS, POINTWISE_KERNELS
 from sources import Family, kernel_source, table_source
 from targets import TARGETS
 
@@ -18,6 +19,12 @@ FAMILIES = {
     for family in (
         Family("float", FLOAT_KERNELS, float_kernels.functions, float_kernels.members),
         Family("int8", INT8_KERNELS, int8_kernels.functions, int8_kernels.members),
+        Family(
+            "pointwise",
+            POINTWISE_KERNELS,
+            pointwise_kernels.functions,
+            pointwise_kernels.members,
+        ),
     )
 }
 

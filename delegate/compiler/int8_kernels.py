@@ -23,11 +23,13 @@ _GROUP_WORDS = 3
 
 def functions(target: Target, kernels: Sequence[Int8Kernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
-    yield from _pack(target)
+    yield from pack_function(target)
     yield ""
-    yield from _store(target)
+    yield from _pack_patches(target)
     yield ""
-    yield from _quantize(target)
+    yield from store_function(target)
+    yield ""
+    yield from quantize_function(target)
     yield ""
     for kernel in kernels:
         for patch_lanes in _PATCH_LANES:
@@ -39,7 +41,7 @@ def members(kernel: Int8Kernel) -> Iterator[str]:
     """What an Int8Kernel holds after its pixels; see int8_kernel.h."""
     yield str(kernel.target.lanes)
     yield "128"
-    yield "true" if _is_narrow(kernel.target) else "false"
+    yield "true" if is_narrow(kernel.target) else "false"
     yield "pack"
     yield "pack_patches"
     yield f"{{{', '.join(_multiply_name(kernel, lanes) for lanes in _PATCH_LANES)}}}"
@@ -50,7 +52,8 @@ def _multiply_name(kernel: Int8Kernel, patch_lanes: int) -> str:
     return f"{symbol(kernel)}_patch{patch_lanes}"
 
 
-def _is_narrow(target: Target) -> bool:
+def is_narrow(target: Target) -> bool:
+    """Whether products are added in 16 bits: the target has no dot product."""
     return "dot" not in target.operations
 
 
@@ -63,7 +66,8 @@ def _transpose(low: str, high: str, vector: str) -> Iterator[str]:
             yield f"    const {vector} {after}{2 * i + 1} = {high.format(x, y)};"
 
 
-def _pack(target: Target) -> Iterator[str]:
+def pack_function(target: Target) -> Iterator[str]:
+    """The function `pack` of kernels of int8."""
     yield "void pack(const int8_t* const* pixels, int first_channel, int channels,"
     yield "          uint8_t* lanes, size_t channel_bytes) {"
     yield from _pack_loop(
@@ -71,7 +75,9 @@ def _pack(target: Target) -> Iterator[str]:
         lambda lane, i: f"pixels[{_LANE_BYTES * lane + i}] + first_channel + c",
     )
     yield "}"
-    yield ""
+
+
+def _pack_patches(target: Target) -> Iterator[str]:
     yield "void pack_patches(const int8_t* const* patches, const ptrdiff_t* offsets,"
     yield "                  int first_channel, int channels, uint8_t* lanes,"
     yield "                  size_t channel_bytes) {"
@@ -100,8 +106,8 @@ def _pack_loop(target: Target, address: Callable[[int, int], str]) -> Iterator[s
     yield "  }"
 
 
-def _store(target: Target) -> Iterator[str]:
-    """Transposes as many pixels as a vector has bytes, and 16 each for the rest."""
+def store_function(target: Target) -> Iterator[str]:
+    """The function `store`: transposes a vector of pixels at a time, and 16 for the rest."""
     t = target
     yield "void store(const int8_t* outputs, int channels, int tile_pixels,"
     yield "           int8_t* const* pixels) {"
@@ -147,7 +153,8 @@ def _store_block(
             yield f"    _mm_storeu_si128({pixel}, {lane.format(f'e{i}')});"
 
 
-def _quantize(target: Target) -> Iterator[str]:
+def quantize_function(target: Target) -> Iterator[str]:
+    """The functions `quantize` and `narrow`, with which kernels of int8 finish their sums."""
     t = target
     yield "// Outputs of sums before the zero point is added, one in each 32 bits; see"
     yield "// output_stage.h."
@@ -252,7 +259,7 @@ class _Multiply:
                 yield f"{name} = {t('add32', name, t('widen_pairs', f'narrow{f}_{v}', 'one'))};"
 
     def loop(self, count: str, entries: int) -> Iterator[str]:
-        body = self.narrow_body if _is_narrow(self.target) else self.dot_body
+        body = self.narrow_body if is_narrow(self.target) else self.dot_body
         yield f"    for (uint32_t i = {count}; i != 0; --i) {{"
         for line in body(entries):
             yield "      " + line
@@ -331,7 +338,7 @@ class _Multiply:
         yield f"  const {t.vector} min = {t('splat8', 'args->min')};"
         yield f"  const {t.vector} max = {t('splat8', 'args->max')};"
         yield f"  const {t.vector} zero_point = {t('splat16', 'args->zero_point')};"
-        if _is_narrow(t):
+        if is_narrow(t):
             yield f"  const {t.vector} one = {t('splat16', 1)};"
         yield "  const uint32_t* stream = args->stream;"
         yield "  for (uint32_t group = 0; group < args->groups; ++group) {"

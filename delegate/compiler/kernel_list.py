@@ -1,9 +1,10 @@
 """The list of kernels: what is generated, dispatched, tested and measured.
 
-Names follow `<type>-pconv-g<group size>-p<pixels>-<target>`, e.g.
+Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 `qs8-pconv-g4-p32-avx512vnni`:
 
 * type: `qs8` (int8 with a scale each output channel) or `f32`;
+* operation: `pconv` (3x3 with patterns) or `pointwise` (1x1 with connectivity);
 * group size: filters that share the loads and shuffles of an input channel;
 * pixels: outputs of a tile;
 * target: an instruction set of `targets.py`.
@@ -113,6 +114,53 @@ FLOAT_KERNELS = (
 )
 
 
-def symbol(kernel: Int8Kernel | FloatKernel) -> str:
+@dataclasses.dataclass(frozen=True)
+class PointwiseKernel:
+    """An int8 kernel of 1x1 convolutions.
+
+    Attributes:
+        group_size: Filters that share loads and interleaving.
+        vectors: Vectors of a tile; each holds the four inputs of as many outputs.
+        chains: Accumulators an output, as in `Int8Kernel`.
+        target: Instruction set.
+    """
+
+    group_size: int
+    vectors: int
+    chains: int
+    target: Target
+
+    @property
+    def pixels(self) -> int:
+        """Outputs of a tile."""
+        return 4 * self.target.lanes * self.vectors
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        return f"qs8-pointwise-g{self.group_size}-p{self.pixels}-{self.target.name}"
+
+
+def _pointwise(target: str, *shapes: tuple[int, int, int]) -> tuple[PointwiseKernel, ...]:
+    return tuple(
+        PointwiseKernel(group_size, vectors, chains, TARGETS[target])
+        for group_size, vectors, chains in shapes
+    )
+
+
+# (group size, vectors, chains). Wider groups run as several of four: they would
+# leave registers for half a plane only, and packing then costs more than it saves.
+POINTWISE_KERNELS = (
+    *_pointwise("avx2", (1, 4, 1), (2, 4, 1), (2, 2, 1), (4, 2, 1)),
+    *_pointwise("avxvnni", (1, 4, 2), (2, 4, 1), (2, 2, 2), (4, 2, 1)),
+    *_pointwise("avx512vnni", (1, 4, 2), (2, 4, 1), (2, 1, 2)),
+    *_pointwise("avx512vnni", (4, 4, 1), (4, 2, 2), (4, 1, 2)),
+)
+
+
+Kernel = Int8Kernel | FloatKernel | PointwiseKernel
+
+
+def symbol(kernel: Kernel) -> str:
     """The C++ name of a kernel."""
     return kernel.name.replace("-", "_")

@@ -9,6 +9,7 @@
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pattern_conv.h"
+#include "delegate/core/pointwise_cost.h"
 
 namespace tf_pconv {
 namespace {
@@ -103,6 +104,9 @@ double PredictSpeedup(const ConvDescription& description,
     return 0.0;  // cannot run at all
   }
   const PatternWeights& weights = *description.weights;
+  if (weights.kernel_side == 1) {
+    return PredictPointwiseSpeedup(weights, geometry);
+  }
   return weights.type == DataType::kInt8
              ? Predict(weights, geometry, native::kInt8Kernels)
              : Predict(weights, geometry, native::kFloatKernels);

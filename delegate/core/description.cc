@@ -8,7 +8,16 @@
 namespace tf_pconv {
 namespace {
 
-Status CheckPatterns(const std::vector<uint16_t>& patterns) {
+Status CheckPatterns(const PatternWeights& weights) {
+  const std::vector<uint16_t>& patterns = weights.patterns;
+  if (weights.kernel_side == 1) {
+    if (patterns.size() == 1 && patterns[0] == kPointwisePattern) {
+      return Status();
+    }
+    return Status::Error(
+        "1x1 kernels have one pattern, of mask 1; given are %zu",
+        patterns.size());
+  }
   if (patterns.empty() || patterns.size() > kMaxPatterns) {
     return Status::Error("%zu patterns; 1 to %d are accepted", patterns.size(),
                          kMaxPatterns);
@@ -59,7 +68,7 @@ Status CheckGroups(const PatternWeights& weights) {
     if (begin[group] > begin[group + 1]) {
       return Status::Error("group %d ends before it begins", group);
     }
-    values += size_t{begin[group + 1] - begin[group]} * kPatternEntries *
+    values += size_t{begin[group + 1] - begin[group]} * weights.entries() *
               weights.FiltersOfGroup(group);
   }
   for (const GroupKernel& kernel : weights.kernels) {
@@ -87,6 +96,10 @@ Status CheckWeights(const PatternWeights& weights) {
     return Status::Error("weight type %d; float32 and int8 are accepted",
                          static_cast<int>(weights.type));
   }
+  if (weights.kernel_side != 1 && weights.kernel_side != 3) {
+    return Status::Error("%dx%d kernels; 1x1 and 3x3 are accepted",
+                         weights.kernel_side, weights.kernel_side);
+  }
   if (weights.filters < 1 || weights.filters > kMaxChannels ||
       weights.channels < 1 || weights.channels > kMaxChannels) {
     return Status::Error("%d filters of %d channels; 1 to %d are accepted",
@@ -96,7 +109,7 @@ Status CheckWeights(const PatternWeights& weights) {
     return Status::Error("group size %d; 1 to %d are accepted",
                          weights.group_size, kMaxGroupSize);
   }
-  Status status = CheckPatterns(weights.patterns);
+  Status status = CheckPatterns(weights);
   if (status.ok()) status = CheckFilterOrder(weights);
   if (status.ok()) status = CheckGroups(weights);
   return status;

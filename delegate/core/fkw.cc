@@ -93,20 +93,27 @@ Status ReadHeader(Reader* reader, PatternWeights* weights, Header* header) {
         value_type);
   }
   weights->type = value_type == 0 ? DataType::kFloat32 : DataType::kInt8;
-  RETURN_IF_ERROR(CheckValue("entries", reader->ReadUint(1), kPatternEntries));
+  const uint32_t entries = reader->ReadUint(1);
   const uint32_t filters = reader->ReadUint(4);
   RETURN_IF_ERROR(CheckRange("filters", filters, kMaxChannels));
   weights->filters = static_cast<int>(filters);
   const uint32_t channels = reader->ReadUint(4);
   RETURN_IF_ERROR(CheckRange("channels", channels, kMaxChannels));
   weights->channels = static_cast<int>(channels);
-  RETURN_IF_ERROR(CheckValue("kernel_height", reader->ReadUint(1), 3));
-  RETURN_IF_ERROR(CheckValue("kernel_width", reader->ReadUint(1), 3));
+  const uint32_t side = reader->ReadUint(1);
+  if (side != 1 && side != 3) {
+    return Status::Error("FKW field 'kernel_height' is %u, expected 1 or 3",
+                         side);
+  }
+  weights->kernel_side = static_cast<int>(side);
+  RETURN_IF_ERROR(CheckValue("kernel_width", reader->ReadUint(1), side));
+  RETURN_IF_ERROR(CheckValue("entries", entries, weights->entries()));
   const uint32_t group_size = reader->ReadUint(2);
   RETURN_IF_ERROR(CheckRange("group_size", group_size, kMaxGroupSize));
   weights->group_size = static_cast<int>(group_size);
   header->patterns = reader->ReadUint(2);
-  RETURN_IF_ERROR(CheckRange("patterns", header->patterns, kMaxPatterns));
+  RETURN_IF_ERROR(
+      CheckRange("patterns", header->patterns, side == 1 ? 1 : kMaxPatterns));
   RETURN_IF_ERROR(CheckValue("reserved", reader->ReadUint(2), 0));
   header->kernels = reader->ReadUint(4);
   return Status();
@@ -114,6 +121,11 @@ Status ReadHeader(Reader* reader, PatternWeights* weights, Header* header) {
 
 Status ReadPatterns(Reader* reader, uint32_t count, PatternWeights* weights) {
   if (!reader->Has(count, 2)) return Truncated("pattern");
+  if (weights->kernel_side == 1) {
+    const uint32_t pattern = reader->ReadUint(2);
+    weights->patterns = {kPointwisePattern};
+    return CheckValue("pattern", pattern, kPointwisePattern);
+  }
   bool seen[1 << kKernelTaps] = {};
   weights->patterns.resize(count);
   for (uint16_t& pattern : weights->patterns) {
@@ -233,7 +245,7 @@ Status ReadValues(Reader* reader, PatternWeights* weights) {
   for (int g = 0; g < weights->groups(); ++g) {
     const uint64_t kernels =
         weights->group_begin[g + 1] - weights->group_begin[g];
-    count += kPatternEntries * kernels * weights->FiltersOfGroup(g);
+    count += weights->entries() * kernels * weights->FiltersOfGroup(g);
   }
   if (weights->type == DataType::kInt8) {
     if (!reader->Has(count, 1)) return Truncated("weight");

@@ -8,14 +8,15 @@ namespace tf_pconv {
 namespace {
 
 // Output size of one dimension, and the padding before it.
-int OutputSize(Padding padding, int size, int stride, int* pad_before) {
+int OutputSize(Padding padding, int kernel, int size, int stride,
+               int* pad_before) {
   *pad_before = 0;
   if (padding == Padding::kValid) {
-    return size < kKernelSide ? 0 : (size - kKernelSide) / stride + 1;
+    return size < kernel ? 0 : (size - kernel) / stride + 1;
   }
   const int output = (size - 1) / stride + 1;
   // 64 bits: the last window of the largest image ends past INT_MAX.
-  const int64_t end = int64_t{output - 1} * stride + kKernelSide;
+  const int64_t end = int64_t{output - 1} * stride + kernel;
   *pad_before = static_cast<int>(std::max<int64_t>(end - size, 0) / 2);
   return output;
 }
@@ -53,10 +54,11 @@ Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
   result.stride_height = conv.stride_height;
   result.stride_width = conv.stride_width;
   result.output.batch = input.batch;
-  result.output.height = OutputSize(conv.padding, input.height,
-                                    conv.stride_height, &result.pad_top);
-  result.output.width = OutputSize(conv.padding, input.width, conv.stride_width,
-                                   &result.pad_left);
+  result.output.height =
+      OutputSize(conv.padding, conv.kernel_side, input.height,
+                 conv.stride_height, &result.pad_top);
+  result.output.width = OutputSize(conv.padding, conv.kernel_side, input.width,
+                                   conv.stride_width, &result.pad_left);
   result.output.channels = conv.filters;
   if (result.output.height < 1 || result.output.width < 1) {
     return Status::Error(

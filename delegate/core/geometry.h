@@ -12,18 +12,20 @@ struct ConvShape {
   explicit ConvShape(const ConvDescription& description)
       : filters(description.weights->filters),
         channels(description.weights->channels),
+        kernel_side(description.weights->kernel_side),
         stride_height(description.stride_height),
         stride_width(description.stride_width),
         padding(description.padding) {}
 
   int filters;
   int channels;
+  int kernel_side;
   int stride_height;
   int stride_width;
   Padding padding;
 };
 
-// Where the windows of a 3x3 convolution lie. The window of output (y, x)
+// Where the windows of a convolution lie. The window of output (y, x)
 // starts at input (y * stride_height - pad_top, x * stride_width - pad_left);
 // what lies outside the input is padding.
 struct Geometry {

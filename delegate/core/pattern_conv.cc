@@ -10,6 +10,8 @@
 #include "delegate/core/int8_conv.h"
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
+#include "delegate/core/pointwise_conv.h"
+#include "delegate/core/pointwise_kernel_table.h"
 #include "delegate/core/reference.h"
 
 namespace tf_pconv {
@@ -59,6 +61,12 @@ Status ChooseKernels(const PatternConvOptions& options,
   return Status();
 }
 
+// float32 has none yet.
+const PointwiseKernel* const* PointwiseKernels(const PatternWeights& weights) {
+  static constexpr const PointwiseKernel* kNone[] = {nullptr};
+  return weights.type == DataType::kInt8 ? native::kPointwiseKernels : kNone;
+}
+
 }  // namespace
 
 std::unique_ptr<PatternConv> PatternConv::Create(
@@ -67,7 +75,13 @@ std::unique_ptr<PatternConv> PatternConv::Create(
   *status = CheckDescription(description);
   if (!status->ok()) return nullptr;
   const int group_size = description.weights->group_size;
-  if (description.weights->type == DataType::kInt8) {
+  if (description.weights->kernel_side == 1) {
+    std::vector<const PointwiseKernel*> kernels;
+    *status = ChooseKernels(options, PointwiseKernels(*description.weights),
+                            group_size, &kernels);
+    if (!status->ok()) return nullptr;
+    if (!kernels.empty()) return CreatePointwiseConv(description, kernels);
+  } else if (description.weights->type == DataType::kInt8) {
     std::vector<const Int8Kernel*> kernels;
     *status =
         ChooseKernels(options, native::kInt8Kernels, group_size, &kernels);

@@ -6,19 +6,21 @@
 
 namespace tf_pconv {
 
-// Dense 3x3 weights in the order of TFLite: [filters, 3, 3, channels].
+// Dense weights in the order of TFLite: [filters, side, side, channels].
 struct DenseWeights {
   DataType type = DataType::kFloat32;
+  int kernel_side = 3;
   int filters = 0;
   int channels = 0;
   const void* values = nullptr;
   const float* scales = nullptr;  // one an output channel; int8 only
 };
 
-// Finds patterns, removed kernels and filter groups in dense weights. A group
-// is a set of filters whose non-zeros fit one shared mask, so weights that
-// quantisation turned into zero do not hide it. Fails, with the reason, where
-// a kernel keeps more than four weights, and where no weight is kept at all.
+// Finds patterns, removed kernels and filter groups in dense 3x3 weights. A
+// group is a set of filters whose non-zeros fit one shared mask, so weights
+// that quantisation turned into zero do not hide it. Fails, with the reason,
+// where a kernel keeps more than four weights, and where no weight is kept at
+// all.
 Status RecognizePatterns(const DenseWeights& dense, PatternWeights* weights);
 
 }  // namespace tf_pconv

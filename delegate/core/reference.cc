@@ -81,7 +81,7 @@ class ReferenceConv : public PatternConv {
         math_(description) {
     for (int pattern = 0; pattern < static_cast<int>(weights_.patterns.size());
          ++pattern) {
-      for (int tap = 0; tap < kKernelTaps; ++tap) {
+      for (int tap = 0; tap < taps(); ++tap) {
         if (weights_.patterns[pattern] >> tap & 1) taps_.push_back(tap);
       }
     }
@@ -129,16 +129,20 @@ class ReferenceConv : public PatternConv {
     }
   }
 
+  int taps() const { return weights_.kernel_side * weights_.kernel_side; }
+
   void ComputePixel(const Value* input, int image, int y, int x,
                     Value* output) const {
+    const int side = weights_.kernel_side;
+    const int entries = weights_.entries();
     // The taps of the window at this pixel; null in the padding.
     const Value* window[kKernelTaps];
     const ActivationShape& shape = geometry_.input;
-    for (int tap = 0; tap < kKernelTaps; ++tap) {
+    for (int tap = 0; tap < taps(); ++tap) {
       const int row =
-          y * geometry_.stride_height - geometry_.pad_top + tap / kKernelSide;
+          y * geometry_.stride_height - geometry_.pad_top + tap / side;
       const int column =
-          x * geometry_.stride_width - geometry_.pad_left + tap % kKernelSide;
+          x * geometry_.stride_width - geometry_.pad_left + tap % side;
       const bool inside =
           row >= 0 && row < shape.height && column >= 0 && column < shape.width;
       const ptrdiff_t pixel =
@@ -156,10 +160,9 @@ class ReferenceConv : public PatternConv {
         Sum sum = math_.Bias(filter);
         for (uint32_t k = 0; k < kernels; ++k) {
           const GroupKernel& kernel = weights_.kernels[begin + k];
-          const int* taps = &taps_[kernel.pattern * kPatternEntries];
-          const Value* kept =
-              values + (size_t{k} * filters + i) * kPatternEntries;
-          for (int entry = 0; entry < kPatternEntries; ++entry) {
+          const int* taps = &taps_[kernel.pattern * entries];
+          const Value* kept = values + (size_t{k} * filters + i) * entries;
+          for (int entry = 0; entry < entries; ++entry) {
             const Value* pixel = window[taps[entry]];
             if (pixel != nullptr) {
               sum += math_.Product(kept[entry], pixel[kernel.channel]);
@@ -168,7 +171,7 @@ class ReferenceConv : public PatternConv {
         }
         output[filter] = math_.Output(filter, sum);
       }
-      values += size_t{kernels} * filters * kPatternEntries;
+      values += size_t{kernels} * filters * entries;
     }
   }
 
@@ -176,7 +179,7 @@ class ReferenceConv : public PatternConv {
   ConvShape shape_;
   Math math_;
   Geometry geometry_;
-  std::vector<int> taps_;  // four of each pattern, lowest first
+  std::vector<int> taps_;  // entries() of each pattern, lowest first
 };
 
 }  // namespace

@@ -18,13 +18,17 @@ float UniformFloat(float low, float high, Random* random) {
   return std::uniform_real_distribution<float>(low, high)(*random);
 }
 
+// Kept kernels for each one of a dense layer.
+double KernelSparsity(const RandomConvOptions& options) {
+  return (options.kernel_side == 1 ? 1.0 : 2.25) / options.compression;
+}
+
 // Kernels that each group keeps, at random channels.
 void AddKernels(const RandomConvOptions& options, Random* random,
                 PatternWeights* weights) {
-  const int balanced =
-      std::clamp(static_cast<int>(std::lround(options.channels * 2.25 /
-                                              options.compression)),
-                 1, options.channels);
+  const int balanced = std::clamp(
+      static_cast<int>(std::lround(options.channels * KernelSparsity(options))),
+      1, options.channels);
   const int patterns = static_cast<int>(weights->patterns.size());
   weights->group_begin.push_back(0);
   for (int group = 0; group < weights->groups(); ++group) {
@@ -75,7 +79,10 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
   weights_.filters = options.filters;
   weights_.channels = options.channels;
   weights_.group_size = options.group_size;
-  weights_.patterns = EightPatterns();
+  weights_.kernel_side = options.kernel_side;
+  weights_.patterns = options.kernel_side == 1
+                          ? std::vector<uint16_t>{kPointwisePattern}
+                          : EightPatterns();
   weights_.filter_order.resize(options.filters);
   std::iota(weights_.filter_order.begin(), weights_.filter_order.end(), 0);
   if (options.scattered) {
@@ -87,7 +94,7 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
   for (int group = 0; group < weights_.groups(); ++group) {
     values +=
         size_t{weights_.group_begin[group + 1] - weights_.group_begin[group]} *
-        weights_.FiltersOfGroup(group) * kPatternEntries;
+        weights_.FiltersOfGroup(group) * weights_.entries();
   }
   // Sums of about the same size whatever the number of products.
   const float sums =

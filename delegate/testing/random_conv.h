@@ -11,10 +11,11 @@ namespace tf_pconv {
 // What a random pattern convolution for tests and benchmarks looks like.
 struct RandomConvOptions {
   DataType type = DataType::kInt8;
+  int kernel_side = 3;
   int filters = 16;
   int channels = 16;
   int group_size = 4;
-  // Weights of the dense layer for each one kept; 2.25 keeps every kernel.
+  // Weights of the dense layer for each one kept; 2.25 keeps every 3x3 kernel.
   double compression = 8.0;
   int stride_height = 1;
   int stride_width = 1;

@@ -169,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenRule{"many_channels", [](FkwFile* f) { f->channels = 65537; },
                    "'channels' is 65537"},
         BrokenRule{"height", [](FkwFile* f) { f->kernel_height = 5; },
-                   "'kernel_height' is 5, expected 3"},
+                   "'kernel_height' is 5, expected 1 or 3"},
         BrokenRule{"width", [](FkwFile* f) { f->kernel_width = 1; },
                    "'kernel_width' is 1, expected 3"},
         BrokenRule{"no_group", [](FkwFile* f) { f->group_size = 0; },

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "delegate/core/connectivity.h"
 #include "delegate/core/fkw.h"
 #include "delegate/core/recognition.h"
 #include "delegate/tflite/sparsity.h"
@@ -235,12 +236,13 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
     return Status::Error("the weights are not constant");
   }
   const int* dims = tensor.dims->data;
-  if (dims[1] != kKernelSide || dims[2] != kKernelSide) {
-    return Status::Error("kernels are %dx%d, patterns are 3x3", dims[1],
+  if (dims[1] != dims[2] || (dims[1] != 1 && dims[1] != 3)) {
+    return Status::Error("kernels are %dx%d; accepted are 3x3 and 1x1", dims[1],
                          dims[2]);
   }
   DenseWeights dense;
   dense.type = type;
+  dense.kernel_side = dims[1];
   dense.filters = dims[0];
   dense.channels = dims[3];
   if (dense.filters < 1 || dense.channels != input_channels) {
@@ -257,7 +259,7 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
     dense.values = densified.data();
   } else {
     const size_t element = type == DataType::kInt8 ? 1 : 4;
-    const size_t kernel = element * kKernelTaps * dense.channels;
+    const size_t kernel = element * dims[1] * dims[2] * dense.channels;
     if (tensor.bytes / kernel != static_cast<size_t>(dense.filters)) {
       return Status::Error("the weights have %zu bytes, too few or too many",
                            tensor.bytes);
@@ -269,7 +271,8 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
     if (!status.ok()) return status;
     dense.scales = scales.data();
   }
-  return RecognizePatterns(dense, weights);
+  return dense.kernel_side == 1 ? RecognizeConnectivity(dense, weights)
+                                : RecognizePatterns(dense, weights);
 }
 
 }  // namespace

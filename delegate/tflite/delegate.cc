@@ -25,11 +25,13 @@ TfLiteStatus Report(TfLiteContext* context, const Status& status) {
 }
 
 // Tries the kernel on the smallest convolution.
-bool CanRunKernel(const char* name, DataType type) {
+bool CanRunKernel(const char* name, DataType type, int kernel_side) {
   PatternWeights weights;
   weights.type = type;
+  weights.kernel_side = kernel_side;
   weights.filters = weights.channels = 1;
-  weights.patterns = {0b000001111};
+  weights.patterns = {kernel_side == 1 ? kPointwisePattern
+                                       : uint16_t{0b000001111}};
   weights.filter_order = {0};
   weights.group_begin = {0, 0};
   ConvDescription description;
@@ -186,8 +188,9 @@ class Delegate {
 }  // namespace
 
 TfLiteDelegate* CreateDelegate(const Options& options, Status* status) {
-  if (!CanRunKernel(options.kernel, DataType::kFloat32) &&
-      !CanRunKernel(options.kernel, DataType::kInt8)) {
+  if (!CanRunKernel(options.kernel, DataType::kFloat32, 3) &&
+      !CanRunKernel(options.kernel, DataType::kInt8, 3) &&
+      !CanRunKernel(options.kernel, DataType::kInt8, 1)) {
     *status = Status::Error(
         "option kernel is '%s', and this processor runs no kernel of that "
         "name; log_level verbose shows the names of those in use",

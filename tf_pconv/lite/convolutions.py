@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tf_pconv.lite import fkw, pconv2d, sparse_tensor
+from tf_pconv.lite.connectivity import recognize_connectivity
 from tf_pconv.lite.flatbuffer import builtin_code, enum_name, items, schema, text
-from tf_pconv.lite.pattern_weights import KERNEL_SIZE, PatternWeights
+from tf_pconv.lite.pattern_weights import PatternWeights
 from tf_pconv.lite.recognition import NoPatternsError, recognize_patterns
 
 CONV_2D = "CONV_2D"
@@ -178,7 +179,7 @@ def _read_packed(convolution: Convolution, operator: Any, data: np.ndarray | Non
     except ValueError as error:
         raise _UnfitError(str(error)) from error
     convolution.stride = (options.strideH, options.strideW)
-    convolution.shape = (weights.filters, KERNEL_SIZE, KERNEL_SIZE, weights.channels)
+    convolution.shape = weights.dense_shape
     convolution.patterns = weights
 
 
@@ -216,9 +217,10 @@ def _recognize(
     # Sparse tensors may share the bytes of their values, yet place them differently.
     place = id(tensor.sparsity)
     key = (tensor.buffer, place, convolution.shape, None if scales is None else scales.tobytes())
+    recognize = recognize_connectivity if convolution.shape[1] == 1 else recognize_patterns
     if key not in known:
         try:
-            known[key] = recognize_patterns(convolution.dense, scales)
+            known[key] = recognize(convolution.dense, scales)
         except NoPatternsError as error:
             known[key] = error
     result = known[key]
@@ -257,8 +259,10 @@ def _check_geometry(convolution: Convolution, graph: Graph, operator: Any) -> No
     shape = convolution.shape
     if len(shape) != 4 or 0 in shape:
         raise _UnfitError(f"weights of shape {shape}")
-    if shape[1:3] != (KERNEL_SIZE, KERNEL_SIZE):
+    if shape[1] != shape[2] or shape[1] not in fkw.KERNEL_SIZES:
         raise _UnfitError(f"{shape[1]}x{shape[2]} kernels")
+    if shape[1] == 1 and convolution.types[1] == "FLOAT32":
+        raise _UnfitError("1x1 kernels in float32; int8 is accelerated")
     source = _shape(graph.tensor(operator.inputs[0]))
     if len(source) != 4 or source[3] != shape[3]:
         raise _UnfitError("grouped convolution" if len(source) == 4 else "input of unknown rank")

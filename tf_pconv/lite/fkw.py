@@ -7,19 +7,21 @@ import struct
 import numpy as np
 
 from tf_pconv.lite.pattern_weights import (
-    KERNEL_SIZE,
     MASK_SIZE,
     MAX_PATTERNS,
     PATTERN_ENTRIES,
+    POINTWISE_PATTERNS,
     PatternWeights,
     group_count,
     group_filters,
+    kernel_entries,
 )
 
 MAGIC = b"FKW1"
 VERSION = 1
 MAX_CHANNELS = 65536
 MAX_GROUP_SIZE = 256
+KERNEL_SIZES = (1, 3)
 
 _HEADER = struct.Struct("<4sHBBIIBBHHHI")
 _VALUE_TYPES = (np.dtype("<f4"), np.dtype("i1"))
@@ -53,8 +55,8 @@ def encode(weights: PatternWeights) -> bytes:
         raise ValueError("FKW stores the kernels of a group sorted by pattern; these are not.")
     value_type = _VALUE_TYPES.index(weights.values.dtype)
     header = _HEADER.pack(
-        MAGIC, VERSION, value_type, PATTERN_ENTRIES, weights.filters, weights.channels,
-        KERNEL_SIZE, KERNEL_SIZE, weights.group_size, len(weights.patterns), 0,
+        MAGIC, VERSION, value_type, weights.entries, weights.filters, weights.channels,
+        weights.kernel_size, weights.kernel_size, weights.group_size, len(weights.patterns), 0,
         len(weights.kernel_channels),
     )  # fmt: skip
     sections = (
@@ -85,7 +87,7 @@ def decode(data: bytes | np.ndarray) -> PatternWeights:
     """
     data = bytes(data)
     fields = _read_header(data)
-    filters, channels, group_size, patterns, kernels = fields[1:]
+    filters, channels, kernel_size, group_size, patterns, kernels = fields[1:]
     groups = group_count(filters, group_size)
     sections = _Sections(data)
     masks = sections.take("pattern", "<u2", patterns)
@@ -94,7 +96,7 @@ def decode(data: bytes | np.ndarray) -> PatternWeights:
     stride = sections.take("stride", "<u2", groups * (patterns + 1)).astype(np.int64)
     index = sections.take("index", _index_type(channels), kernels)
     stride = stride.reshape(groups, patterns + 1)
-    _check_patterns(masks)
+    _check_patterns(masks, kernel_size)
     if not np.array_equal(np.sort(order), np.arange(filters)):
         raise ValueError(
             f"FKW section reorder must name each output channel 0 to {filters - 1} once."
@@ -102,7 +104,8 @@ def decode(data: bytes | np.ndarray) -> PatternWeights:
     _check_offsets(offset, stride, kernels)
     kernel_groups = np.repeat(np.arange(groups), np.diff(offset))
     _check_channels(index, kernel_groups, channels)
-    values = PATTERN_ENTRIES * int(group_filters(filters, group_size)[kernel_groups].sum())
+    kernels_of_filters = int(group_filters(filters, group_size)[kernel_groups].sum())
+    values = kernel_entries(kernel_size) * kernels_of_filters
     value_type = _VALUE_TYPES[fields[0]]
     weight = sections.take("weight", value_type, values)
     scales = sections.take("scale", "<f4", filters) if value_type == np.int8 else None
@@ -122,6 +125,7 @@ def decode(data: bytes | np.ndarray) -> PatternWeights:
         ),
         values=weight,
         scales=scales,
+        kernel_size=kernel_size,
     )
 
 
@@ -167,8 +171,8 @@ def _pattern_begin(weights: PatternWeights) -> np.ndarray:
     return begin
 
 
-def _read_header(data: bytes) -> tuple[int, int, int, int, int, int]:
-    """Returns value type, filters, channels, group size, patterns and kernels."""
+def _read_header(data: bytes) -> tuple[int, int, int, int, int, int, int]:
+    """Returns value type, filters, channels, kernel size, group size, patterns and kernels."""
     if len(data) < _HEADER.size:
         raise ValueError(
             f"FKW data starts with a header of {_HEADER.size} bytes, but there are only "
@@ -180,15 +184,16 @@ def _read_header(data: bytes) -> tuple[int, int, int, int, int, int]:
         raise ValueError(f"FKW data starts with {MAGIC!r}, but this starts with {magic!r}.")
     _check_range("version", version, VERSION, VERSION)
     _check_range("value_type", value_type, 0, len(_VALUE_TYPES) - 1)
-    _check_range("entries", entries, PATTERN_ENTRIES, PATTERN_ENTRIES)
     _check_range("filters", filters, 1, MAX_CHANNELS)
     _check_range("channels", channels, 1, MAX_CHANNELS)
-    _check_range("kernel_height", height, KERNEL_SIZE, KERNEL_SIZE)
-    _check_range("kernel_width", width, KERNEL_SIZE, KERNEL_SIZE)
+    if height not in KERNEL_SIZES:
+        raise ValueError(f"FKW header field kernel_height is {height}; accepted: 1 or 3.")
+    _check_range("kernel_width", width, height, height)
+    _check_range("entries", entries, kernel_entries(height), kernel_entries(height))
     _check_range("group_size", group_size, 1, MAX_GROUP_SIZE)
-    _check_range("patterns", patterns, 1, MAX_PATTERNS)
+    _check_range("patterns", patterns, 1, 1 if height == 1 else MAX_PATTERNS)
     _check_range("reserved", reserved, 0, 0)
-    return value_type, filters, channels, group_size, patterns, kernels
+    return value_type, filters, channels, height, group_size, patterns, kernels
 
 
 def _check_range(field: str, value: int, low: int, high: int) -> None:
@@ -197,7 +202,13 @@ def _check_range(field: str, value: int, low: int, high: int) -> None:
         raise ValueError(f"FKW header field {field} is {value:,}; accepted: {accepted}.")
 
 
-def _check_patterns(masks: np.ndarray) -> None:
+def _check_patterns(masks: np.ndarray, kernel_size: int) -> None:
+    if kernel_size == 1:
+        if not np.array_equal(masks, POINTWISE_PATTERNS):
+            raise ValueError(
+                f"FKW section pattern of 1x1 kernels holds the mask {masks[0]:#05x}; accepted: 1."
+            )
+        return
     wrong = [mask for mask in masks if mask >= len(MASK_SIZE) or MASK_SIZE[mask] != PATTERN_ENTRIES]
     if wrong:
         raise ValueError(

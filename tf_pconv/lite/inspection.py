@@ -13,7 +13,7 @@ import numpy as np
 
 from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
 from tf_pconv.lite.flatbuffer import load, parse
-from tf_pconv.lite.pattern_weights import TAPS, PatternWeights
+from tf_pconv.lite.pattern_weights import PatternWeights
 from tf_pconv.text_table import columns, to_text
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _sparsity(dense: np.ndarray | None, patterns: PatternWeights | None) -> floa
     if dense is not None:
         return 1 - np.count_nonzero(dense) / max(1, dense.size)
     if patterns is not None:
-        return 1 - np.count_nonzero(patterns.values) / (TAPS * patterns.filters * patterns.channels)
+        return 1 - np.count_nonzero(patterns.values) / math.prod(patterns.dense_shape)
     return None
 
 

@@ -22,7 +22,7 @@ from tf_pconv.lite.convolutions import (
 )
 from tf_pconv.lite.flatbuffer import builtin_code, items, load, parse, schema, serialize
 from tf_pconv.lite.inspection import ModelReport, report_convolutions
-from tf_pconv.lite.pattern_weights import KERNEL_SIZE, PatternWeights
+from tf_pconv.lite.pattern_weights import PatternWeights
 
 # Metadata that names operators by their place, which removing a DENSIFY would change.
 _OPERATOR_PLACES = b"model_control_dependencies"
@@ -47,9 +47,10 @@ class PackResult:
 def pack(model: bytes | str | os.PathLike, *, verify: bool = True) -> PackResult:
     """Packs the convolutions of a `.tflite` that follow patterns.
 
-    A CONV_2D (or DENSIFY + CONV_2D) with constant 3x3 weights, stride 1 or 2, dilation 1, all
-    float32 or all int8 (per channel, zero point 0), whose weights follow patterns, becomes the
-    custom operator `PConv2D` of `docs/fkw.md`. Patterns and filter groups are recognised from the
+    A CONV_2D (or DENSIFY + CONV_2D) with constant weights, stride 1 or 2, dilation 1, all float32
+    or all int8 (per channel, zero point 0), becomes the custom operator `PConv2D` of `docs/fkw.md`
+    where its 3x3 kernels follow patterns, or where at most half of its 1x1 kernels are kept (int8
+    only). Patterns and filter groups are recognised from the
     weights alone. Everything else stays as it is: float16 files, dynamic-range quantisation and
     int16 activations too. The packed file needs the delegate.
 
@@ -218,7 +219,7 @@ def _make_weights_tensor(tensor: Any, weights: PatternWeights) -> None:
     """Makes a tensor the holder of dense weights again."""
     fb = schema()
     tensor.type = fb.TensorType.FLOAT32 if weights.scales is None else fb.TensorType.INT8
-    tensor.shape = np.array([weights.filters, KERNEL_SIZE, KERNEL_SIZE, weights.channels], np.int32)
+    tensor.shape = np.array(weights.dense_shape, np.int32)
     if weights.scales is not None:
         tensor.quantization = copy.copy(tensor.quantization) or fb.QuantizationParametersT()
         tensor.quantization.scale = weights.scales

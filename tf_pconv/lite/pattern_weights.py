@@ -1,4 +1,4 @@
-"""The weights of a 3x3 pattern convolution: the common form of FKW and dense weights."""
+"""The weights of a pattern or a 1x1 convolution: the common form of FKW and dense weights."""
 
 from __future__ import annotations
 
@@ -21,34 +21,39 @@ MASK_BITS = np.arange(1 << TAPS, dtype=np.uint16)[:, None] >> np.arange(TAPS) & 
 MASK_SIZE = MASK_BITS.sum(axis=1).astype(np.uint8)
 """Weights that each of the 512 masks keeps."""
 
+POINTWISE_PATTERNS = np.array([1], np.uint16)
+"""The only pattern of a 1x1 kernel: its weight."""
+
 ALL_PATTERNS = np.flatnonzero(MASK_SIZE == PATTERN_ENTRIES).astype(np.uint16)
 """The 126 masks of four weights, ascending."""
 
 
 def pattern_taps(patterns: np.ndarray) -> np.ndarray:
-    """Returns the kept positions (0 to 8) of each mask of four, ascending; shape (patterns, 4)."""
-    return np.nonzero(MASK_BITS[patterns])[1].reshape(-1, PATTERN_ENTRIES)
+    """Returns the kept positions (0 to 8) of masks of one size, ascending; (patterns, entries)."""
+    return np.nonzero(MASK_BITS[patterns])[1].reshape(len(patterns), -1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PatternWeights:
-    """Weights of a 3x3 convolution whose kernels keep four weights or none.
+    """Weights of a convolution whose kernels keep `entries` weights or none.
 
-    Filters are stored in groups that share kernels and patterns; the fields are those of
-    `docs/fkw.md`, except that each group kernel names its pattern.
+    Of 3x3 kernels four weights are kept, of 1x1 kernels their only one. Filters are stored in
+    groups that share kernels and patterns; the fields are those of `docs/fkw.md`, except that each
+    group kernel names its pattern.
 
     Attributes:
         filters: Number of output channels.
         channels: Number of input channels.
         group_size: Filters of a group; the last group holds the rest.
-        patterns: uint16 (patterns,), masks with bit `3 * row + column` and four bits set.
+        patterns: uint16 (patterns,), masks with bit `3 * row + column` and `entries` bits set.
         filter_order: int32 (filters,), output channel of the i-th stored filter.
         group_begin: int64 (groups + 1,), group kernels before each group.
         kernel_channels: int32 (kernels,), input channel of each group kernel.
         kernel_patterns: int32 (kernels,), index into `patterns` of each group kernel.
-        values: float32 or int8, flat: for each group kernel, for each filter of its group, four
-            values in the order of the pattern's bits.
+        values: float32 or int8, flat: for each group kernel, for each filter of its group,
+            `entries` values in the order of the pattern's bits.
         scales: float32 (filters,), quantisation scale of each output channel; None for float32.
+        kernel_size: Side of a kernel, 3 or 1.
     """
 
     filters: int
@@ -61,25 +66,41 @@ class PatternWeights:
     kernel_patterns: np.ndarray
     values: np.ndarray
     scales: np.ndarray | None = None
+    kernel_size: int = KERNEL_SIZE
 
     @classmethod
     def from_dense(cls, dense: np.ndarray, **structure: Any) -> PatternWeights:
         """Takes the values that `structure` keeps out of dense weights.
 
         Args:
-            dense: float32 or int8 weights in the order of TFLite, (filters, 3, 3, channels).
-            **structure: The other attributes, except `filters`, `channels` and `values`.
+            dense: float32 or int8 weights in the order of TFLite, (filters, side, side, channels).
+            **structure: The attributes that `dense` does not imply.
         """
-        filters, _, _, channels = dense.shape
-        weights = cls(filters, channels, values=dense[:0].ravel(), **structure)
-        values = dense.reshape(filters, TAPS, channels)[weights._positions()]
+        filters, side, _, channels = dense.shape
+        weights = cls(filters, channels, values=dense[:0].ravel(), kernel_size=side, **structure)
+        values = dense.reshape(filters, weights.taps, channels)[weights._positions()]
         return dataclasses.replace(weights, values=values.ravel())
 
     def to_dense(self) -> np.ndarray:
-        """Returns the dense weights, (filters, 3, 3, channels), of the type of `values`."""
-        dense = np.zeros((self.filters, TAPS, self.channels), self.values.dtype)
-        dense[self._positions()] = self.values.reshape(-1, PATTERN_ENTRIES)
-        return dense.reshape(self.filters, KERNEL_SIZE, KERNEL_SIZE, self.channels)
+        """Returns the dense weights, of `dense_shape` and the type of `values`."""
+        dense = np.zeros((self.filters, self.taps, self.channels), self.values.dtype)
+        dense[self._positions()] = self.values.reshape(-1, self.entries)
+        return dense.reshape(self.dense_shape)
+
+    @property
+    def dense_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the dense weights: filters, height, width, channels."""
+        return self.filters, self.kernel_size, self.kernel_size, self.channels
+
+    @property
+    def taps(self) -> int:
+        """Weights of a dense kernel."""
+        return self.kernel_size**2
+
+    @property
+    def entries(self) -> int:
+        """Weights kept of a kept kernel."""
+        return kernel_entries(self.kernel_size)
 
     @property
     def groups(self) -> int:
@@ -97,7 +118,7 @@ class PatternWeights:
         return np.repeat(np.arange(self.groups), np.diff(self.group_begin))
 
     def _positions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Filter, tap and channel of every value; they broadcast to (values / 4, 4)."""
+        """Filter, tap and channel of every value; they broadcast to (-1, entries)."""
         groups = self.kernel_groups
         copies = self.group_filters[groups]
         kernel = np.repeat(np.arange(len(groups)), copies)
@@ -105,6 +126,11 @@ class PatternWeights:
         filters = self.filter_order[groups[kernel] * self.group_size + place]
         taps = pattern_taps(self.patterns)[self.kernel_patterns[kernel]]
         return filters[:, None], taps, self.kernel_channels[kernel][:, None]
+
+
+def kernel_entries(kernel_size: int) -> int:
+    """Returns the number of weights that a kept kernel of that side keeps."""
+    return 1 if kernel_size == 1 else PATTERN_ENTRIES
 
 
 def group_count(filters: int, group_size: int) -> int:

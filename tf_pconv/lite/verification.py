@@ -13,7 +13,7 @@ import numpy as np
 from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
 from tf_pconv.lite.flatbuffer import load, parse, schema, serialize
 from tf_pconv.lite.isolation import isolate, isolate_dense
-from tf_pconv.lite.pattern_weights import KERNEL_SIZE, TAPS
+from tf_pconv.lite.pattern_weights import KERNEL_SIZE
 
 INT8_DIFFERENCE = 1
 """Largest difference of an int8 output, in units of quantisation."""
@@ -198,7 +198,7 @@ def _inputs(model: Any, convolution: Convolution, random: np.random.Generator) -
     operator = model.subgraphs[convolution.subgraph].operators[convolution.operator]
     source, output = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
     filters, _, _, channels = convolution.shape
-    cost = filters * channels * TAPS
+    cost = math.prod(convolution.shape)
     outputs = max(1, min(_OUTPUTS // filters, _MULTIPLICATIONS // cost))
     pixels = outputs * math.prod(convolution.stride)
     rows, columns = (_side(source, axis, convolution.stride) for axis in (1, 2))
