@@ -1,5 +1,6 @@
-// Times every kernel of the list that this processor can run on the layers of
-// VGG-16 (L2 to L9 of PatDNN), pruned 8x, NHWC to NHWC, on one thread:
+// Times every kernel of the list that this processor can run, pruned 8x, NHWC
+// to NHWC, on one thread: on the layers of VGG-16 (L2 to L9 of PatDNN), those
+// of 1x1 convolutions on layers of ResNet-50:
 //
 //   bazel run -c opt //delegate/bench:kernel_benchmark --
 //       --benchmark_filter='g4.*/L6'
@@ -19,6 +20,7 @@
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pattern_conv.h"
+#include "delegate/core/pointwise_kernel_table.h"
 #include "delegate/testing/random_conv.h"
 
 namespace tf_pconv {
@@ -29,12 +31,19 @@ struct Layer {
   int channels;
   int filters;
   int side;
+  int kernel_side = 3;
 };
 
-constexpr Layer kLayers[] = {
+const std::vector<Layer> k3x3Layers = {
     {"L2", 64, 64, 224},  {"L3", 64, 128, 112}, {"L4", 128, 128, 112},
     {"L5", 128, 256, 56}, {"L6", 256, 256, 56}, {"L7", 256, 512, 28},
     {"L8", 512, 512, 28}, {"L9", 512, 512, 14},
+};
+
+const std::vector<Layer> k1x1Layers = {
+    {"256to64at56", 256, 64, 56, 1},   {"64to256at56", 64, 256, 56, 1},
+    {"512to128at28", 512, 128, 28, 1}, {"1024to256at14", 1024, 256, 14, 1},
+    {"2048to512at7", 2048, 512, 7, 1},
 };
 
 constexpr double kCompression = 8.0;
@@ -43,6 +52,7 @@ void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
               int group_size, const Layer& layer) {
   RandomConvOptions options;
   options.type = type;
+  options.kernel_side = layer.kernel_side;
   options.channels = layer.channels;
   options.filters = layer.filters;
   options.group_size = group_size;
@@ -80,15 +90,16 @@ void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
   state.SetLabel(conv->kernel_name());
   // Operations of the dense layer.
   state.counters["dense_op/s"] =
-      benchmark::Counter(2.0 * 9 * layer.channels * layer.filters * pixels,
+      benchmark::Counter(2.0 * layer.kernel_side * layer.kernel_side *
+                             layer.channels * layer.filters * pixels,
                          benchmark::Counter::kIsIterationInvariantRate);
   state.counters["predicted"] = PredictSpeedup(
       random.description(), {1, layer.side, layer.side, layer.channels});
 }
 
 void Register(const std::string& name, const std::string& kernel, DataType type,
-              int group_size) {
-  for (const Layer& layer : kLayers) {
+              int group_size, const std::vector<Layer>& layers) {
+  for (const Layer& layer : layers) {
     benchmark::RegisterBenchmark((name + "/" + layer.name).c_str(),
                                  [=](benchmark::State& state) {
                                    RunLayer(state, kernel, type, group_size,
@@ -99,22 +110,29 @@ void Register(const std::string& name, const std::string& kernel, DataType type,
 }
 
 template <typename Kernel>
-void RegisterTable(const Kernel* const* table, DataType type) {
+void RegisterTable(const Kernel* const* table, DataType type,
+                   const std::vector<Layer>& layers) {
   const uint32_t features = CpuFeatures();
   for (; *table != nullptr; ++table) {
     if (!CanRun(**table, features)) continue;
-    Register((*table)->name, (*table)->name, type, (*table)->group_size);
+    Register((*table)->name, (*table)->name, type, (*table)->group_size,
+             layers);
   }
 }
 
 void RegisterAll() {
   for (int group_size : {1, 2, 4, 8, 16}) {
     const std::string suffix = "-g" + std::to_string(group_size);
-    Register("fastest-qs8" + suffix, "", DataType::kInt8, group_size);
-    Register("fastest-f32" + suffix, "", DataType::kFloat32, group_size);
+    Register("fastest-qs8" + suffix, "", DataType::kInt8, group_size,
+             k3x3Layers);
+    Register("fastest-qs8-pointwise" + suffix, "", DataType::kInt8, group_size,
+             k1x1Layers);
+    Register("fastest-f32" + suffix, "", DataType::kFloat32, group_size,
+             k3x3Layers);
   }
-  RegisterTable(native::kInt8Kernels, DataType::kInt8);
-  RegisterTable(native::kFloatKernels, DataType::kFloat32);
+  RegisterTable(native::kInt8Kernels, DataType::kInt8, k3x3Layers);
+  RegisterTable(native::kFloatKernels, DataType::kFloat32, k3x3Layers);
+  RegisterTable(native::kPointwiseKernels, DataType::kInt8, k1x1Layers);
 }
 
 }  // namespace

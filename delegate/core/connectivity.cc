@@ -192,6 +192,7 @@ Status Recognize(const DenseWeights& dense, PatternWeights* weights,
         "at most half of them are",
         static_cast<int>(100 * kept / count));
   }
+  if (kept == 0) return Status::Error("all weights are zero");
   const LayerMasks layer(dense_values, dense.filters, dense.channels);
   const std::vector<Group> groups = FindGroups(layer, &weights->group_size);
   StoreGroups(groups, dense_values, weights, values);

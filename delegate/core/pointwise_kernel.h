@@ -18,8 +18,8 @@ inline constexpr int kPointwiseQuad = 4;
 // One call multiplies a tile of pixels with the weights of all filters.
 struct PointwiseMultiplyArgs {
   // For each channel, a vector with a byte of each pixel of the tile. The first
-  // four pixels are the first four bytes of lane 0, the next those of lane 1, and
-  // after all lanes the next bytes of lane 0. Aligned to 64 bytes.
+  // four pixels are the first four bytes of lane 0, the next those of lane 1,
+  // and after all lanes the next bytes of lane 0. Aligned to 64 bytes.
   const uint8_t* planes;
   // The weights; see pointwise_stream.h.
   const uint32_t* stream;

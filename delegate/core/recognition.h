@@ -9,11 +9,11 @@ namespace tf_pconv {
 // Dense weights in the order of TFLite: [filters, side, side, channels].
 struct DenseWeights {
   DataType type = DataType::kFloat32;
-  int kernel_side = 3;
   int filters = 0;
   int channels = 0;
   const void* values = nullptr;
   const float* scales = nullptr;  // one an output channel; int8 only
+  int kernel_side = 3;
 };
 
 // Finds patterns, removed kernels and filter groups in dense 3x3 weights. A

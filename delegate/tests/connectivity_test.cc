@@ -122,16 +122,15 @@ TEST(ConnectivityTest, RefusesLayersThatKeepMoreThanHalf) {
       << status.message();
 }
 
-TEST(ConnectivityTest, ALayerOfZerosKeepsNoKernel) {
+TEST(ConnectivityTest, RefusesALayerOfZeros) {
   Layer layer{5, 4, std::vector<int8_t>(20, 0), std::vector<float>(5, 1.0f)};
   PatternWeights weights;
-  ASSERT_TRUE(Recognize(layer, &weights).ok());
-  EXPECT_TRUE(weights.kernels.empty());
+  EXPECT_STREQ(Recognize(layer, &weights).message(), "all weights are zero");
 }
 
 TEST(ConnectivityTest, ReadsFloat) {
   const std::vector<float> values = {0.0f, -0.5f, -0.0f, 0.0f};
-  DenseWeights dense{DataType::kFloat32, 1, 1, 4, values.data(), nullptr};
+  DenseWeights dense{DataType::kFloat32, 1, 4, values.data(), nullptr, 1};
   PatternWeights weights;
   ASSERT_TRUE(RecognizeConnectivity(dense, &weights).ok());
   ASSERT_EQ(weights.kernels.size(), 1u);

@@ -103,6 +103,37 @@ TEST(FkwTest, ReadsGroupsOfInt8) {
   EXPECT_THAT(weights.scales, ElementsAre(0.5f, 0.25f, 1.0f));
 }
 
+// Three filters in groups of two, five channels, 1x1.
+FkwFile Pointwise() {
+  FkwFile file = GroupedInt8();
+  file.kernel_height = file.kernel_width = file.entries = 1;
+  file.pattern = {1};
+  file.int8_weight = {1, 2, 3, 4};
+  return file;
+}
+
+TEST(FkwTest, Reads1x1Kernels) {
+  PatternWeights weights;
+  const Status status = Read(Pointwise().Bytes(), &weights);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(weights.kernel_side, 1);
+  EXPECT_EQ(weights.entries(), 1);
+  EXPECT_THAT(weights.patterns, ElementsAre(1));
+  EXPECT_THAT(weights.int8_values, ElementsAre(1, 2, 3, 4));
+}
+
+TEST(FkwTest, RefusesOtherPatternsAndEntriesOf1x1Kernels) {
+  FkwFile file = Pointwise();
+  file.pattern = {2};
+  EXPECT_THAT(ErrorOf(file), HasSubstr("'pattern' is 2, expected 1"));
+  file = Pointwise();
+  file.entries = 4;
+  EXPECT_THAT(ErrorOf(file), HasSubstr("'entries' is 4, expected 1"));
+  file = Pointwise();
+  file.patterns = 2;
+  EXPECT_THAT(ErrorOf(file), HasSubstr("'patterns' is 2, expected 1 to 1"));
+}
+
 TEST(FkwTest, IndicesTakeTwoBytesAbove256) {
   FkwFile file;
   file.filters = file.channels = 257;

@@ -13,6 +13,7 @@
 #include "delegate/core/cpu.h"
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
+#include "delegate/core/pointwise_kernel_table.h"
 #include "delegate/testing/random_conv.h"
 
 namespace tf_pconv {
@@ -51,6 +52,10 @@ const Malformation kMalformations[] = {
      [](PatternWeights* w, ConvDescription*) { w->group_size = 0; }},
     {"0 patterns", DataType::kInt8,
      [](PatternWeights* w, ConvDescription*) { w->patterns.clear(); }},
+    {"5x5 kernels", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->kernel_side = 5; }},
+    {"one pattern, of mask 1", DataType::kInt8,
+     [](PatternWeights* w, ConvDescription*) { w->kernel_side = 1; }},
     {"pattern mask 0x7", DataType::kInt8,
      [](PatternWeights* w, ConvDescription*) { w->patterns[1] = 7; }},
     {"pattern mask 0x207", DataType::kInt8,
@@ -128,9 +133,11 @@ TEST(CreateTest, RefusesMalformedDescriptions) {
 class KernelNameTest : public testing::Test {
  protected:
   // The name of the kernel chosen, or the error.
-  std::string Choose(DataType type, int group_size, const char* kernel) {
+  std::string Choose(DataType type, int group_size, const char* kernel,
+                     int kernel_side = 3) {
     RandomConvOptions options;
     options.type = type;
+    options.kernel_side = kernel_side;
     options.group_size = group_size;
     const RandomConv random(options);
     PatternConvOptions conv_options;
@@ -155,6 +162,20 @@ TEST_F(KernelNameTest, EachKernelThatRunsHereCanBeForced) {
   }
   EXPECT_EQ(Choose(DataType::kInt8, 1, "reference"), "reference");
   EXPECT_EQ(Choose(DataType::kFloat32, 1, "reference"), "reference");
+}
+
+TEST_F(KernelNameTest, KernelsOf1x1ConvolutionsAreTheirOwn) {
+  const PointwiseKernel& kernel = *native::kPointwiseKernels[0];
+  if (CanRun(kernel, CpuFeatures())) {
+    EXPECT_EQ(Choose(DataType::kInt8, 3, kernel.name, 1), kernel.name);
+  }
+  for (const std::string& error :
+       {Choose(DataType::kInt8, 3, kernel.name),
+        Choose(DataType::kInt8, 3, native::kInt8Kernels[0]->name, 1),
+        Choose(DataType::kFloat32, 3, kernel.name, 1)}) {
+    EXPECT_NE(error.find("not one for this type"), std::string::npos) << error;
+  }
+  EXPECT_EQ(Choose(DataType::kFloat32, 4, "", 1), "reference");
 }
 
 TEST_F(KernelNameTest, UnknownNamesAreErrorsThatListTheKnown) {
@@ -259,6 +280,27 @@ TEST(PredictSpeedupTest, RisesWithSizeCompressionAndGroups) {
     EXPECT_GT(predict(type, 256, 28, 8, 4), predict(type, 256, 28, 4, 4));
     EXPECT_LT(predict(type, 256, 28, 8, 4), 9.0);
   }
+}
+
+TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
+  const auto predict = [](DataType type, double compression, int group_size) {
+    RandomConvOptions options;
+    options.type = type;
+    options.kernel_side = 1;
+    options.filters = 128;
+    options.channels = 512;
+    options.compression = compression;
+    options.group_size = group_size;
+    const RandomConv random(options);
+    return PredictSpeedup(random.description(), {1, 28, 28, 512});
+  };
+  EXPECT_LT(predict(DataType::kInt8, 1, 1), 1.0);
+  EXPECT_GT(predict(DataType::kInt8, 8, 4), 1.5);
+  EXPECT_LT(predict(DataType::kInt8, 8, 4), 9.0);
+  EXPECT_GT(predict(DataType::kInt8, 8, 4), predict(DataType::kInt8, 4, 4));
+  EXPECT_GT(predict(DataType::kInt8, 8, 4), predict(DataType::kInt8, 8, 1));
+  EXPECT_LT(predict(DataType::kFloat32, 8, 4), 1.0);
 }
 
 }  // namespace

@@ -197,7 +197,7 @@ TEST(RecognitionTest, ReadsFloat) {
   std::vector<float> values(9 * 2, 0.0f);
   values[4 * 2 + 1] = -0.5f;
   values[0] = -0.0f;  // a zero like any other
-  DenseWeights dense{DataType::kFloat32, 3, 1, 2, values.data(), nullptr};
+  DenseWeights dense{DataType::kFloat32, 1, 2, values.data(), nullptr};
   PatternWeights weights;
   ASSERT_TRUE(RecognizePatterns(dense, &weights).ok());
   ASSERT_EQ(weights.kernels.size(), 1u);
