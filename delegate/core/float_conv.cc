@@ -56,10 +56,17 @@ class FloatConv : public PatternConv {
     return ThreadFloats() * sizeof(float) * threads;
   }
 
-  void Run(const void* input, void* output, void* workspace,
-           ThreadPool* pool) const override {
-    Call call = {this, static_cast<const float*>(input),
-                 static_cast<float*>(output), static_cast<float*>(workspace)};
+  RowRange InputRows(RowRange rows) const override {
+    return tf_pconv::InputRows(geometry_, rows);
+  }
+
+  int row_unit() const override { return 1; }
+
+  void RunRows(const void* const* inputs, void* output, RowRange rows,
+               void* workspace, ThreadPool* pool) const override {
+    Call call = {this, static_cast<const float*>(inputs[0]),
+                 static_cast<float*>(output), static_cast<float*>(workspace),
+                 rows};
     RunShares(pool, RunShare, &call);
   }
 
@@ -71,6 +78,7 @@ class FloatConv : public PatternConv {
     const float* input;
     float* output;
     float* workspace;
+    RowRange rows;
   };
 
   // Parts of a thread's workspace.
@@ -96,17 +104,19 @@ class FloatConv : public PatternConv {
     float* discarded = sums + WholeLines(SumsFloats());
 
     const int64_t strips = int64_t{geometry_.output.batch} * tiling_.strips;
-    const int64_t tiles = strips * tiling_.tiles;
+    const int strip_tiles = tiling_.TilesOf(call.rows.end - call.rows.begin);
+    const int64_t tiles = strips * strip_tiles;
     const int64_t end = tiles * (share + 1) / shares;
     FloatBand band;
+    band.rows = call.rows;
     for (int64_t tile = tiles * share / shares; tile < end;
          tile += band.tiles) {
-      const int64_t strip = tile / tiling_.tiles;
+      const int64_t strip = tile / strip_tiles;
       band.image = static_cast<int>(strip / tiling_.strips);
       band.strip = static_cast<int>(strip % tiling_.strips);
-      band.first_tile = static_cast<int>(tile % tiling_.tiles);
+      band.first_tile = static_cast<int>(tile % strip_tiles);
       band.tiles = static_cast<int>(std::min<int64_t>(
-          {tiling_.band_tiles, tiling_.tiles - band.first_tile, end - tile}));
+          {tiling_.band_tiles, strip_tiles - band.first_tile, end - tile}));
       PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
                       planes);
       const FloatBandStart start(tiling_, band);
@@ -148,7 +158,7 @@ class FloatConv : public PatternConv {
         const ptrdiff_t pixel =
             (ptrdiff_t{band.image} * shape.height + row) * shape.width +
             first_column + x;
-        pixels[i] = row < shape.height && x >= 0 && x < columns
+        pixels[i] = row < band.rows.end && x >= 0 && x < columns
                         ? output + pixel * shape.channels
                         : nullptr;
         if (++lane == tiling_.pitch) {

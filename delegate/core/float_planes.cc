@@ -28,7 +28,7 @@ void PackPixels(const FloatKernel& kernel, const float* const* pixels,
 FloatBandStart::FloatBandStart(const FloatTiling& tiling,
                                const FloatBand& band) {
   const int64_t lanes = int64_t{band.first_tile} * tiling.kernel->pixels;
-  row = static_cast<int>(lanes / tiling.pitch);
+  row = band.rows.begin + static_cast<int>(lanes / tiling.pitch);
   lane = static_cast<int>(lanes % tiling.pitch);
 }
 
@@ -48,7 +48,7 @@ void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
   const int first_column = tiling.first_column + band.strip * tiling.columns;
   const int lanes = start.lane + band.tiles * kernel.pixels;
   const int rows = std::min((lanes + tiling.pitch - 1) / tiling.pitch,
-                            geometry.output.height - start.row) +
+                            band.rows.end - start.row) +
                    tiling.vertical.reach;
   for (int phase = 0; phase < tiling.phases(); ++phase) {
     const int row_phase = phase / tiling.horizontal.phases;

@@ -11,8 +11,10 @@ namespace tf_pconv {
 // Vectors have at most this many lanes.
 inline constexpr int kMaxFloatLanes = 16;
 
-// Tiles of a strip that are packed together.
+// Tiles of a strip that are packed together. The first tile of all begins with
+// the first lane of the first of `rows`.
 struct FloatBand {
+  RowRange rows;
   int image;
   int strip;
   int first_tile;

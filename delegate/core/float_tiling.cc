@@ -63,9 +63,6 @@ bool CutStrips(const Geometry& geometry, int strips, FloatTiling* tiling) {
     }
     if (tiling->first_lane + tiling->columns > tiling->pitch) return false;
   }
-  const int64_t lanes = int64_t{geometry.output.height - 1} * tiling->pitch +
-                        tiling->first_lane + tiling->columns;
-  tiling->tiles = static_cast<int>((lanes + kernel.pixels - 1) / kernel.pixels);
   return true;
 }
 
@@ -84,7 +81,8 @@ int BlockChannels(const FloatTiling& tiling, int channels) {
 }
 
 // The work of a tiling for one filter group, in vector operations.
-double Cost(const FloatTiling& tiling, int channels, double kept_channels) {
+double Cost(const FloatTiling& tiling, const Geometry& geometry,
+            double kept_channels) {
   const FloatKernel& kernel = *tiling.kernel;
   // Multiply-adds of an accumulator wait for each other.
   constexpr int kFewestAccumulators = 8;
@@ -93,20 +91,23 @@ double Cost(const FloatTiling& tiling, int channels, double kept_channels) {
   // A block of channels loads, adds and stores the sums.
   constexpr int kBlockOverhead = 3;
   const int accumulators = kernel.group_size * kernel.pixels / kernel.lanes;
+  const int channels = geometry.input.channels;
   const int blocks = DivideUp(channels, BlockChannels(tiling, channels));
   const double tile =
       kept_channels * kPatternEntries *
           (std::max(accumulators, kFewestAccumulators) + kTapOverhead) +
       double(blocks) * kBlockOverhead * accumulators;
-  return tile * tiling.strips * tiling.tiles;
+  return tile * tiling.strips * tiling.TilesOf(geometry.output.height);
 }
 
-void SizePlanes(int channels, FloatTiling* tiling) {
+void SizePlanes(const Geometry& geometry, FloatTiling* tiling) {
+  const int channels = geometry.input.channels;
   const FloatKernel& kernel = *tiling->kernel;
   const int reach = tiling->vertical.reach;
   const size_t tile_bytes =
       sizeof(float) * tiling->phases() * kernel.pixels * channels;
-  tiling->band_tiles = EqualPart(tiling->tiles, kBandBytes / tile_bytes);
+  tiling->band_tiles = EqualPart(tiling->TilesOf(geometry.output.height),
+                                 kBandBytes / tile_bytes);
   // A band begins anywhere in its first row. Its last tile reads all lanes,
   // used or not; rows are packed in whole vectors.
   const int lanes = tiling->pitch - 1 + tiling->band_tiles * kernel.pixels;
@@ -124,10 +125,14 @@ void SizePlanes(int channels, FloatTiling* tiling) {
 
 }  // namespace
 
+int FloatTiling::TilesOf(int rows) const {
+  const int64_t lanes = int64_t{rows - 1} * pitch + first_lane + columns;
+  return static_cast<int>((lanes + kernel->pixels - 1) / kernel->pixels);
+}
+
 FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
                               const std::vector<const FloatKernel*>& kernels) {
   const int width = geometry.output.width;
-  const int channels = geometry.input.channels;
   FloatTiling best;
   double best_cost = 0;
   for (const FloatKernel* kernel : kernels) {
@@ -141,7 +146,7 @@ FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
       const bool narrow = DivideUp(width, strips) < kernel->lanes / 2;
       if (narrow && best.kernel == kernel) break;
       if (CutStrips(geometry, strips, &tiling)) {
-        const double cost = Cost(tiling, channels, kept_channels);
+        const double cost = Cost(tiling, geometry, kept_channels);
         if (best.kernel == nullptr || cost < best_cost) {
           best = tiling;
           best_cost = cost;
@@ -150,7 +155,7 @@ FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
       if (tiling.columns == 1) break;
     }
   }
-  SizePlanes(channels, &best);
+  SizePlanes(geometry, &best);
   return best;
 }
 

@@ -38,7 +38,6 @@ struct FloatTiling {
   int first_lane = 0;
   int row_lanes = 0;     // that are packed; rows may share a lane of padding
   int first_column = 0;  // position in its phase of lane 0 of the first strip
-  int tiles = 0;         // of a strip
 
   // Tiles that are packed together: fewer rows are packed twice.
   int band_tiles = 0;
@@ -48,6 +47,8 @@ struct FloatTiling {
   int block_channels = 0;
 
   int phases() const { return vertical.phases * horizontal.phases; }
+  // Tiles of a strip that hold so many rows.
+  int TilesOf(int rows) const;
   size_t channel_floats() const { return phases() * plane_floats; }
 };
 

@@ -37,6 +37,14 @@ bool Addressable(const ActivationShape& shape) {
 
 }  // namespace
 
+RowRange InputRows(const Geometry& geometry, RowRange rows) {
+  const int height = geometry.input.height;
+  const int begin = rows.begin * geometry.stride_height - geometry.pad_top;
+  const int end = (rows.end - 1) * geometry.stride_height - geometry.pad_top +
+                  geometry.window_height;
+  return {std::clamp(begin, 0, height), std::clamp(end, 0, height)};
+}
+
 Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
                        Geometry* geometry) {
   if (input.batch < 1 || input.height < 1 || input.width < 1) {
@@ -51,6 +59,7 @@ Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
   }
   Geometry result;
   result.input = input;
+  result.window_height = conv.kernel_side;
   result.stride_height = conv.stride_height;
   result.stride_width = conv.stride_width;
   result.output.batch = input.batch;

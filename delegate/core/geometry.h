@@ -31,11 +31,15 @@ struct ConvShape {
 struct Geometry {
   ActivationShape input;
   ActivationShape output;
+  int window_height = 1;
   int stride_height = 1;
   int stride_width = 1;
   int pad_top = 0;
   int pad_left = 0;
 };
+
+// The input rows that the windows of these outputs cover.
+RowRange InputRows(const Geometry& geometry, RowRange rows);
 
 // Follows TFLite's rules for SAME and VALID. Fails where the input does not fit
 // the weights or where the output would be empty or too large to address.

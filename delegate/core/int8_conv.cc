@@ -58,10 +58,7 @@ class Int8Conv : public PatternConv {
   Status Resize(const ActivationShape& input) override {
     const Status status = ComputeGeometry(shape_, input, &geometry_);
     if (!status.ok()) return status;
-    const ActivationShape& output = geometry_.output;
-    block_rows_ = (output.height + kBlockSide - 1) / kBlockSide;
-    block_columns_ = (output.width + kBlockSide - 1) / kBlockSide;
-    blocks_ = int64_t{output.batch} * block_rows_ * block_columns_;
+    block_columns_ = (geometry_.output.width + kBlockSide - 1) / kBlockSide;
     const int patch_width = PatchWidth(shape_.stride_width);
     const int patch_height = shape_.stride_height + kKernelSide;
     for (int i = 0; i < kMaxPatchLanes * kLaneBytes; ++i) {
@@ -79,11 +76,23 @@ class Int8Conv : public PatternConv {
     return ThreadBytes() * threads;
   }
 
-  void Run(const void* input, void* output, void* workspace,
-           ThreadPool* pool) const override {
-    Call call = {this, static_cast<const int8_t*>(input),
+  RowRange InputRows(RowRange rows) const override {
+    return tf_pconv::InputRows(geometry_, rows);
+  }
+
+  int row_unit() const override { return kBlockSide; }
+
+  void RunRows(const void* const* inputs, void* output, RowRange rows,
+               void* workspace, ThreadPool* pool) const override {
+    const int block_rows =
+        (rows.end - rows.begin + kBlockSide - 1) / kBlockSide;
+    Call call = {this,
+                 static_cast<const int8_t*>(inputs[0]),
                  static_cast<int8_t*>(output),
-                 static_cast<uint8_t*>(workspace)};
+                 static_cast<uint8_t*>(workspace),
+                 rows,
+                 block_rows,
+                 int64_t{geometry_.output.batch} * block_rows * block_columns_};
     RunShares(pool, RunShare, &call);
   }
 
@@ -95,6 +104,9 @@ class Int8Conv : public PatternConv {
     const int8_t* input;
     int8_t* output;
     uint8_t* workspace;
+    RowRange rows;
+    int block_rows;
+    int64_t blocks;
   };
 
   // What a tile is packed from.
@@ -165,8 +177,9 @@ class Int8Conv : public PatternConv {
 
     // Shares are whole small tiles.
     const int unit = TileLanes(*kernels_.back());
-    const int64_t units = (blocks_ + unit - 1) / unit;
-    const int64_t end = std::min(units * (share + 1) / shares * unit, blocks_);
+    const int64_t units = (call.blocks + unit - 1) / unit;
+    const int64_t end =
+        std::min(units * (share + 1) / shares * unit, call.blocks);
     InputPixels inputs;
     OutputPixels pixels;
     for (int64_t block = units * share / shares * unit; block < end;) {
@@ -191,12 +204,12 @@ class Int8Conv : public PatternConv {
                   int64_t end, int8_t* discarded, InputPixels* inputs,
                   OutputPixels* outputs) const {
     int column = static_cast<int>(block % block_columns_);
-    int row = static_cast<int>(block / block_columns_ % block_rows_);
-    int image = static_cast<int>(block / block_columns_ / block_rows_);
+    int row = static_cast<int>(block / block_columns_ % call.block_rows);
+    int image = static_cast<int>(block / block_columns_ / call.block_rows);
     for (int lane = 0; lane < TileLanes(kernel); ++lane, ++block) {
       if (block < end) {
-        FindInputs(kernel, call.input, image, row, column, lane, inputs);
-        FindOutputs(call.output, discarded, image, row, column, lane, outputs);
+        FindInputs(kernel, call, image, row, column, lane, inputs);
+        FindOutputs(call, discarded, image, row, column, lane, outputs);
       } else {
         inputs->patches[lane] = nullptr;
         for (int part = 0; part < patch_lanes_; ++part) {
@@ -207,7 +220,7 @@ class Int8Conv : public PatternConv {
       }
       if (++column == block_columns_) {
         column = 0;
-        if (++row == block_rows_) {
+        if (++row == call.block_rows) {
           row = 0;
           ++image;
         }
@@ -249,19 +262,22 @@ class Int8Conv : public PatternConv {
     return inputs->at + (part * TileLanes(kernel) + lane) * kLaneBytes;
   }
 
-  void FindInputs(const Int8Kernel& kernel, const int8_t* input, int image,
+  void FindInputs(const Int8Kernel& kernel, const Call& call, int image,
                   int row, int column, int lane, InputPixels* inputs) const {
     const ActivationShape& shape = geometry_.input;
     const int patch_height = shape_.stride_height + kKernelSide;
     const int patch_width = PatchWidth(shape_.stride_width);
-    const int top = row * kBlockSide * shape_.stride_height - geometry_.pad_top;
+    const int top =
+        (call.rows.begin + row * kBlockSide) * shape_.stride_height -
+        geometry_.pad_top;
     const int left =
         column * kBlockSide * shape_.stride_width - geometry_.pad_left;
     const ptrdiff_t first_row = ptrdiff_t{image} * shape.height;
     if (top >= 0 && top + patch_height <= shape.height && left >= 0 &&
         left + patch_width <= shape.width) {
       inputs->patches[lane] =
-          input + ((first_row + top) * shape.width + left) * shape_.channels;
+          call.input +
+          ((first_row + top) * shape.width + left) * shape_.channels;
       return;
     }
     inputs->patches[lane] = nullptr;
@@ -271,22 +287,23 @@ class Int8Conv : public PatternConv {
       const bool inside =
           y >= 0 && y < shape.height && x >= 0 && x < shape.width;
       InputsOf(kernel, i / kLaneBytes, lane, inputs)[i % kLaneBytes] =
-          inside ? input + ((first_row + y) * shape.width + x) * shape_.channels
+          inside ? call.input +
+                       ((first_row + y) * shape.width + x) * shape_.channels
                  : padding_.data();
     }
   }
 
-  void FindOutputs(int8_t* output, int8_t* discarded, int image, int row,
+  void FindOutputs(const Call& call, int8_t* discarded, int image, int row,
                    int column, int lane, OutputPixels* outputs) const {
     const ActivationShape& shape = geometry_.output;
-    const int y = row * kBlockSide;
+    const int y = call.rows.begin + row * kBlockSide;
     const int x = column * kBlockSide;
     const ptrdiff_t right = shape.channels;
     const ptrdiff_t down = right * shape.width;
     int8_t* first =
-        output + (ptrdiff_t{image} * shape.height + y) * down + x * right;
+        call.output + (ptrdiff_t{image} * shape.height + y) * down + x * right;
     const bool has_right = x + 1 < shape.width;
-    const bool has_down = y + 1 < shape.height;
+    const bool has_down = y + 1 < call.rows.end;
     int8_t** pixels = outputs->at + lane * kLanePixels;
     pixels[0] = first;
     pixels[1] = has_right ? first + right : discarded;
@@ -348,9 +365,7 @@ class Int8Conv : public PatternConv {
   const std::vector<int8_t> padding_;  // a pixel of zero points
   Int8Stream stream_;
   Geometry geometry_;
-  int block_rows_ = 0;
   int block_columns_ = 0;
-  int64_t blocks_ = 0;
   // From the first pixel of a patch to the pixel of each byte of its lanes.
   ptrdiff_t patch_offsets_[kMaxPatchLanes * kLaneBytes] = {};
 };

@@ -1,27 +1,17 @@
 #ifndef TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_
 #define TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 
+#include "delegate/core/operator.h"
 #include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
 
-class ThreadPool;
-
 enum class Padding : uint8_t { kSame, kValid };
 enum class Activation : uint8_t { kNone, kRelu, kReluN1To1, kRelu6 };
-
-// Size of an NHWC tensor.
-struct ActivationShape {
-  int batch = 0;
-  int height = 0;
-  int width = 0;
-  int channels = 0;
-};
 
 // What a pattern convolution computes. Borrowed pointers need to live only
 // until PatternConv::Create returns.
@@ -47,30 +37,20 @@ struct PatternConvOptions {
   const char* kernel = nullptr;
 };
 
-// A pattern convolution packed for this processor: NHWC in, NHWC out.
-// Create once, Resize for each new input shape, Run often. Run allocates
-// nothing and may be called from several threads with different workspaces.
-class PatternConv {
+// A pattern convolution packed for this processor.
+class PatternConv : public Operator {
  public:
-  virtual ~PatternConv() = default;
-
   // Returns null and sets `status` where the description is malformed or no
   // kernel can run it.
   static std::unique_ptr<PatternConv> Create(const ConvDescription& description,
                                              const PatternConvOptions& options,
                                              Status* status);
 
-  // Prepares for inputs of `shape`.
-  virtual Status Resize(const ActivationShape& input) = 0;
-
-  virtual ActivationShape output_shape() const = 0;
-
-  // Scratch memory that Run needs for `threads` threads, aligned to 64 bytes.
-  virtual size_t WorkspaceBytes(int threads) const = 0;
-
-  // Computes one output. `pool` may be null for a single thread.
-  virtual void Run(const void* input, void* output, void* workspace,
-                   ThreadPool* pool) const = 0;
+  // Computes the whole output.
+  void Run(const void* input, void* output, void* workspace,
+           ThreadPool* pool) const {
+    RunRows(&input, output, {0, output_shape().height}, workspace, pool);
+  }
 
   // The kernel that runs. A float32 convolution settles the size of its tiles
   // in Resize; before, this is the largest of its kernels.

@@ -20,23 +20,29 @@ constexpr int kTransposedChannels = 16;
 
 size_t AlignUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Goes through the inputs of consecutive outputs.
-class InputCursor {
+// Goes through consecutive outputs of a range of rows, and their inputs.
+class PixelCursor {
  public:
-  InputCursor(const Geometry& geometry, const int8_t* input, int64_t output)
+  PixelCursor(const Geometry& geometry, RowRange rows, const int8_t* input,
+              int8_t* output, int64_t pixel)
       : geometry_(geometry),
-        input_(input),
-        step_(ptrdiff_t{geometry.stride_width} * geometry.input.channels),
-        row_(output / geometry.output.width),
-        column_(static_cast<int>(output % geometry.output.width)) {
+        rows_(rows),
+        first_input_(input),
+        first_output_(output),
+        input_step_(ptrdiff_t{geometry.stride_width} * geometry.input.channels),
+        row_(pixel / geometry.output.width),
+        column_(static_cast<int>(pixel % geometry.output.width)) {
     FindRow();
-    pixel_ += column_ * step_;
+    input_ += column_ * input_step_;
+    output_ += ptrdiff_t{column_} * geometry.output.channels;
   }
 
-  const int8_t* pixel() const { return pixel_; }
+  const int8_t* input() const { return input_; }
+  int8_t* output() const { return output_; }
 
   void Next() {
-    pixel_ += step_;
+    input_ += input_step_;
+    output_ += geometry_.output.channels;
     if (++column_ < geometry_.output.width) return;
     column_ = 0;
     ++row_;
@@ -45,18 +51,26 @@ class InputCursor {
 
  private:
   void FindRow() {
-    const int64_t image = row_ / geometry_.output.height;
-    const int64_t y = row_ % geometry_.output.height * geometry_.stride_height;
-    pixel_ = input_ + (image * geometry_.input.height + y) *
-                          geometry_.input.width * geometry_.input.channels;
+    const int height = rows_.end - rows_.begin;
+    const int64_t image = row_ / height;
+    const int64_t y = rows_.begin + row_ % height;
+    const ActivationShape& in = geometry_.input;
+    const ActivationShape& out = geometry_.output;
+    input_ = first_input_ + (image * in.height + y * geometry_.stride_height) *
+                                in.width * in.channels;
+    output_ =
+        first_output_ + (image * out.height + y) * out.width * out.channels;
   }
 
   const Geometry& geometry_;
-  const int8_t* const input_;
-  const ptrdiff_t step_;  // from a pixel to the next
-  int64_t row_;           // of all images
+  const RowRange rows_;
+  const int8_t* const first_input_;
+  int8_t* const first_output_;
+  const ptrdiff_t input_step_;  // from a pixel to the next
+  int64_t row_;                 // in the ranges of all images
   int column_;
-  const int8_t* pixel_ = nullptr;
+  const int8_t* input_ = nullptr;
+  int8_t* output_ = nullptr;
 };
 
 class PointwiseConv : public PatternConv {
@@ -70,11 +84,7 @@ class PointwiseConv : public PatternConv {
         stream_(PackPointwiseStream(description, stage_, kernel_)) {}
 
   Status Resize(const ActivationShape& input) override {
-    const Status status = ComputeGeometry(shape_, input, &geometry_);
-    if (!status.ok()) return status;
-    const ActivationShape& output = geometry_.output;
-    pixels_ = int64_t{output.batch} * output.height * output.width;
-    return status;
+    return ComputeGeometry(shape_, input, &geometry_);
   }
 
   ActivationShape output_shape() const override { return geometry_.output; }
@@ -83,16 +93,22 @@ class PointwiseConv : public PatternConv {
     return ThreadBytes() * threads;
   }
 
-  void Run(const void* input, void* output, void* workspace,
-           ThreadPool* pool) const override {
-    Call call = {this, static_cast<const int8_t*>(input),
+  RowRange InputRows(RowRange rows) const override {
+    return tf_pconv::InputRows(geometry_, rows);
+  }
+
+  int row_unit() const override { return 1; }
+
+  void RunRows(const void* const* inputs, void* output, RowRange rows,
+               void* workspace, ThreadPool* pool) const override {
+    const ActivationShape& shape = geometry_.output;
+    Call call = {this,
+                 static_cast<const int8_t*>(inputs[0]),
                  static_cast<int8_t*>(output),
-                 static_cast<uint8_t*>(workspace)};
-    if (pool == nullptr) {
-      RunShare(&call, 0, 1);
-    } else {
-      pool->Run(RunShare, &call);
-    }
+                 static_cast<uint8_t*>(workspace),
+                 rows,
+                 int64_t{shape.batch} * (rows.end - rows.begin) * shape.width};
+    RunShares(pool, RunShare, &call);
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -103,6 +119,8 @@ class PointwiseConv : public PatternConv {
     const int8_t* input;
     int8_t* output;
     uint8_t* workspace;
+    RowRange rows;
+    int64_t pixels;
   };
 
   // Where each byte of a plane comes from, and each output of a tile goes to.
@@ -154,8 +172,9 @@ class PointwiseConv : public PatternConv {
 
     // Shares are whole small tiles.
     const int unit = kernels_.back()->pixels;
-    const int64_t units = (pixels_ + unit - 1) / unit;
-    const int64_t end = std::min(units * (share + 1) / shares * unit, pixels_);
+    const int64_t units = (call.pixels + unit - 1) / unit;
+    const int64_t end =
+        std::min(units * (share + 1) / shares * unit, call.pixels);
     TilePixels pixels;
     for (int64_t pixel = units * share / shares * unit; pixel < end;) {
       const PointwiseKernel& kernel = KernelFor(end - pixel);
@@ -173,12 +192,8 @@ class PointwiseConv : public PatternConv {
   void FindPixels(const Call& call, const PointwiseKernel& kernel,
                   int64_t first, int count, int8_t* discarded,
                   TilePixels* pixels) const {
-    const int channels = geometry_.output.channels;
-    for (int i = 0; i < kernel.pixels; ++i) {
-      pixels->outputs[i] =
-          i < count ? call.output + (first + i) * channels : discarded;
-    }
-    InputCursor cursor(geometry_, call.input, first);
+    std::fill_n(pixels->outputs, kernel.pixels, discarded);
+    PixelCursor cursor(geometry_, call.rows, call.input, call.output, first);
     const int lanes = kernel.plane_bytes / kPointwiseLaneBytes;
     int found = 0;
     for (int quad = 0; quad < kPointwiseLaneBytes; quad += kPointwiseQuad) {
@@ -186,9 +201,11 @@ class PointwiseConv : public PatternConv {
         const int8_t** inputs =
             pixels->inputs + lane * kPointwiseLaneBytes + quad;
         for (int i = 0; i < kPointwiseQuad; ++i) {
-          // Nobody reads what lies beyond the tile, or beyond the last pixel of
-          // the image.
-          inputs[i] = cursor.pixel();
+          // What lies beyond the tile or the last pixel repeats that: nobody
+          // reads it.
+          inputs[i] = cursor.input();
+          if (found == count) continue;
+          pixels->outputs[found] = cursor.output();
           if (++found < count) cursor.Next();
         }
       }
@@ -229,7 +246,6 @@ class PointwiseConv : public PatternConv {
   const Int8OutputStage stage_;
   const PointwiseStream stream_;
   Geometry geometry_;
-  int64_t pixels_ = 0;
 };
 
 }  // namespace

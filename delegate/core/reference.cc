@@ -95,10 +95,16 @@ class ReferenceConv : public PatternConv {
 
   size_t WorkspaceBytes(int) const override { return 0; }
 
-  void Run(const void* input, void* output, void*,
-           ThreadPool* pool) const override {
-    Call call = {this, static_cast<const Value*>(input),
-                 static_cast<Value*>(output)};
+  RowRange InputRows(RowRange rows) const override {
+    return tf_pconv::InputRows(geometry_, rows);
+  }
+
+  int row_unit() const override { return 1; }
+
+  void RunRows(const void* const* inputs, void* output, RowRange rows, void*,
+               ThreadPool* pool) const override {
+    Call call = {this, static_cast<const Value*>(inputs[0]),
+                 static_cast<Value*>(output), rows};
     RunShares(pool, RunShare, &call);
   }
 
@@ -112,19 +118,23 @@ class ReferenceConv : public PatternConv {
     const ReferenceConv* conv;
     const Value* input;
     Value* output;
+    RowRange range;
   };
 
   static void RunShare(void* context, int share, int shares) {
     const Call& call = *static_cast<Call*>(context);
     const ActivationShape& shape = call.conv->geometry_.output;
-    const int64_t rows = int64_t{shape.batch} * shape.height;
+    const int height = call.range.end - call.range.begin;
+    const int64_t rows = int64_t{shape.batch} * height;
     for (int64_t row = rows * share / shares; row < rows * (share + 1) / shares;
          ++row) {
+      const int image = static_cast<int>(row / height);
+      const int y = call.range.begin + static_cast<int>(row % height);
+      const ptrdiff_t first =
+          (ptrdiff_t{image} * shape.height + y) * shape.width;
       for (int x = 0; x < shape.width; ++x) {
-        call.conv->ComputePixel(
-            call.input, static_cast<int>(row / shape.height),
-            static_cast<int>(row % shape.height), x,
-            call.output + (row * shape.width + x) * shape.channels);
+        call.conv->ComputePixel(call.input, image, y, x,
+                                call.output + (first + x) * shape.channels);
       }
     }
   }

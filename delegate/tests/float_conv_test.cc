@@ -17,6 +17,7 @@
 #include "delegate/testing/guarded_buffer.h"
 #include "delegate/testing/kernels_under_test.h"
 #include "delegate/testing/random_conv.h"
+#include "delegate/testing/row_ranges.h"
 #include "gtest/gtest.h"
 
 namespace tf_pconv {
@@ -221,6 +222,26 @@ TEST_P(FloatKernelTest, GivesTheSameOnThreads) {
   const auto tested = CreateFloatConv(conv.description(), kernels());
   const std::vector<float> alone = RunConv(tested.get(), shape, input);
   EXPECT_EQ(RunConv(tested.get(), shape, input, pool.get()), alone);
+}
+
+TEST_P(FloatKernelTest, AnyRangesOfRowsGiveTheWhole) {
+  for (uint32_t seed = 0; seed < 12; ++seed) {
+    const int height = 5 + seed * 3 % 17;
+    const int width = 4 + seed * 5 % 30;
+    Case test = MakeCase(7, 6, kernel().group_size, height, width);
+    test.conv.stride_height = 1 + seed % 2;
+    test.conv.stride_width = 1 + seed / 2 % 2;
+    test.conv.padding = seed % 3 == 0 ? Padding::kValid : Padding::kSame;
+    const RandomConv conv(test.conv);
+    const auto tested = CreateFloatConv(conv.description(), kernels());
+    const ActivationShape shape = {1 + static_cast<int>(seed) % 2, height,
+                                   width, 6};
+    ASSERT_TRUE(tested->Resize(shape).ok());
+    const std::vector<float> input =
+        RandomFloat(size_t(shape.batch) * height * width * 6, seed);
+    ExpectRangesGiveTheWhole(*tested, shape, {BytesOf(input)}, sizeof(float),
+                             seed);
+  }
 }
 
 TEST_P(FloatKernelTest, RunsAgainAfterResize) {

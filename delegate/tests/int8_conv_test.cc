@@ -17,6 +17,7 @@
 #include "delegate/testing/guarded_buffer.h"
 #include "delegate/testing/kernels_under_test.h"
 #include "delegate/testing/random_conv.h"
+#include "delegate/testing/row_ranges.h"
 
 namespace tf_pconv {
 namespace {
@@ -153,6 +154,18 @@ void ExpectEqualToReference(const Case& test,
   EXPECT_TRUE(workspace.FrontIntact());
 }
 
+// Runs the convolution a few rows at a time.
+void ExpectAnyRanges(const Case& test,
+                     const std::vector<const Int8Kernel*>& kernels,
+                     ThreadPool* pool) {
+  SCOPED_TRACE(test.Describe());
+  const RandomConv conv(test.conv);
+  const auto tested = CreateInt8Conv(conv.description(), kernels);
+  ASSERT_TRUE(tested->Resize(test.input).ok());
+  ExpectRangesGiveTheWhole(*tested, test.input, {BytesOf(MakeInputs(test))},
+                           sizeof(int8_t), test.conv.seed, pool);
+}
+
 class Int8KernelTest : public testing::TestWithParam<Kernel> {};
 
 TEST_P(Int8KernelTest, EqualsReference) {
@@ -183,6 +196,13 @@ TEST_P(Int8KernelTest, ThreadsShareTheTiles) {
   }
 }
 
+TEST_P(Int8KernelTest, AnyRangesOfRowsGiveTheWhole) {
+  for (uint32_t seed = 0; seed < 12; ++seed) {
+    ExpectAnyRanges(MakeCase(5 + seed * 3 % 17, 7 + seed, seed),
+                    {GetParam().kernel}, nullptr);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(List, Int8KernelTest,
                          testing::ValuesIn(KernelsUnderTest(
                              native::kInt8Kernels, emulated::kInt8Kernels)),
@@ -202,6 +222,7 @@ TEST(Int8ConvTest, TilesOfSeveralSizesEqualReference) {
       test.conv.group_size = group_size;
       ExpectEqualToReference(test, kernels, nullptr);
       ExpectEqualToReference(test, kernels, pool.get());
+      ExpectAnyRanges(test, kernels, pool.get());
     }
   }
 }

@@ -15,6 +15,7 @@
 #include "delegate/testing/guarded_buffer.h"
 #include "delegate/testing/kernels_under_test.h"
 #include "delegate/testing/random_conv.h"
+#include "delegate/testing/row_ranges.h"
 
 namespace tf_pconv {
 namespace {
@@ -143,6 +144,18 @@ void ExpectEqualToReference(const Case& test,
   EXPECT_TRUE(workspace.FrontIntact());
 }
 
+// Runs the convolution a few rows at a time.
+void ExpectAnyRanges(const Case& test,
+                     const std::vector<const PointwiseKernel*>& kernels,
+                     ThreadPool* pool) {
+  SCOPED_TRACE(test.Describe());
+  const RandomConv conv(test.conv);
+  const auto tested = CreatePointwiseConv(conv.description(), kernels);
+  ASSERT_TRUE(tested->Resize(test.input).ok());
+  ExpectRangesGiveTheWhole(*tested, test.input, {BytesOf(MakeInputs(test))},
+                           sizeof(int8_t), test.conv.seed, pool);
+}
+
 class PointwiseKernelTest : public testing::TestWithParam<Kernel> {};
 
 TEST_P(PointwiseKernelTest, EqualsReference) {
@@ -159,6 +172,13 @@ TEST_P(PointwiseKernelTest, ThreadsShareTheTiles) {
   for (int side : {1, 7, 20}) {
     ExpectEqualToReference(MakeCase(side, 20, side), {GetParam().kernel},
                            pool.get());
+  }
+}
+
+TEST_P(PointwiseKernelTest, AnyRangesOfRowsGiveTheWhole) {
+  for (uint32_t seed = 0; seed < 12; ++seed) {
+    ExpectAnyRanges(MakeCase(5 + seed * 3 % 17, 7 + seed, seed),
+                    {GetParam().kernel}, nullptr);
   }
 }
 
@@ -182,6 +202,7 @@ TEST(PointwiseConvTest, TilesOfSeveralSizesEqualReference) {
       test.conv.group_size = group_size;
       ExpectEqualToReference(test, kernels, nullptr);
       ExpectEqualToReference(test, kernels, pool.get());
+      ExpectAnyRanges(test, kernels, pool.get());
     }
   }
 }

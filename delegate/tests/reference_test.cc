@@ -12,6 +12,7 @@
 
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/random_conv.h"
+#include "delegate/testing/row_ranges.h"
 
 namespace tf_pconv {
 namespace {
@@ -244,6 +245,24 @@ TEST(ReferenceTest, ThreadsGiveTheSame) {
   conv->Run(input.data(), alone.data(), nullptr, nullptr);
   conv->Run(input.data(), shared.data(), nullptr, pool.get());
   EXPECT_EQ(alone, shared);
+}
+
+TEST(ReferenceTest, AnyRangesOfRowsGiveTheWhole) {
+  for (uint32_t seed = 1; seed <= 8; ++seed) {
+    RandomConvOptions options;
+    options.kernel_side = seed % 2 == 0 ? 3 : 1;
+    options.stride_height = 1 + seed / 2 % 2;
+    options.padding = seed < 4 ? Padding::kSame : Padding::kValid;
+    options.seed = seed;
+    const RandomConv random(options);
+    const auto conv = CreateReferenceConv(random.description());
+    const ActivationShape shape = {2, 9, 3, options.channels};
+    ASSERT_TRUE(conv->Resize(shape).ok());
+    const std::vector<int8_t> input =
+        RandomInt8(size_t(54) * options.channels, seed);
+    ExpectRangesGiveTheWhole(*conv, shape, {BytesOf(input)}, sizeof(int8_t),
+                             seed);
+  }
 }
 
 }  // namespace
