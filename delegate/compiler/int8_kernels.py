@@ -156,27 +156,25 @@ def _store_block(
 def quantize_function(target: Target) -> Iterator[str]:
     """The functions `quantize` and `narrow`, with which kernels of int8 finish their sums."""
     t = target
-    yield "// Outputs of sums before the zero point is added, one in each 32 bits; see"
-    yield "// output_stage.h."
+    yield "// Outputs of sums before the zero point is added, in halves, one in each 32"
+    yield "// bits; see output_stage.h."
     yield f"inline {t.vector} quantize({t.vector} sum, {t.float_vector} multiplier,"
-    yield f"                        {t.float_vector} unit, {t.float_vector} quarter) {{"
-    product = t("multiply_float", t("to_float", "sum"), "multiplier")
-    yield f"  const {t.float_vector} product = {product};"
-    rounded = t("floor", t("add_float", "product", t("splat_float", "0.5f")))
-    yield f"  const {t.float_vector} fraction = {rounded};"
-    yield f"  const {t.float_vector} away = {t('copy_sign', 'quarter', 'fraction')};"
-    scaled = t("multiply_add", "fraction", "unit", "away")
-    yield f"  const {t.float_vector} scaled = {scaled};"
+    yield f"                        {t.float_vector} offset) {{"
+    away = t("copy_sign", "offset", t("as_float", "sum"))
+    yield f"  const {t.float_vector} away = {away};"
+    halves = t("multiply_add", t("to_float", "sum"), "multiplier", "away")
+    yield f"  const {t.float_vector} halves = {halves};"
     yield "  // Far above all outputs, and still an int."
-    limited = t("min_float", "scaled", t("splat_float", "65536.0f"))
-    yield f"  return {t('to_int', limited)};"
+    limited = t("min_float", "halves", t("splat_float", "65536.0f"))
+    yield f"  return {t('floor_to_int', limited)};"
     yield "}"
     yield ""
-    yield "// Adds the zero point to four vectors, clamps and brings them in order."
+    yield "// Rounds four vectors of halves, adds the zero point, clamps and brings them in"
+    yield "// order. `center` is twice the zero point and the half that rounds."
     yield f"inline {t.vector} narrow({t.vector} a, {t.vector} b, {t.vector} c, {t.vector} d,"
-    yield f"                      {t.vector} zero_point, {t.vector} min, {t.vector} max) {{"
+    yield f"                      {t.vector} center, {t.vector} min, {t.vector} max) {{"
     for name, pair in (("low", ("a", "b")), ("high", ("c", "d"))):
-        words = t("add16_saturate", t("narrow32", *pair), "zero_point")
+        words = t("halve16", t("add16_saturate", t("narrow32", *pair), "center"))
         yield f"  const {t.vector} {name} = {words};"
     clamped = t("min8", t("max8", t("narrow16", "low", "high"), "min"), "max")
     yield f"  const {t.vector} clamped = {clamped};"
@@ -302,17 +300,15 @@ class _Multiply:
         yield "    if (args->last) {"
         for f in self.filters:
             multiplier = t("as_float", t("splat32", f"(int)stage[{self.kernel.group_size + f}]"))
-            unit = t("as_float", t("splat32", f"(int)stage[{2 * self.kernel.group_size + f}]"))
-            quarter = t("multiply_float", f"unit{f}", t("splat_float", "0.25f"))
+            offset = t("as_float", t("splat32", f"(int)stage[{2 * self.kernel.group_size + f}]"))
             row = f"stage[{3 * self.kernel.group_size + f}]"
             yield f"      const {t.float_vector} multiplier{f} = {multiplier};"
-            yield f"      const {t.float_vector} unit{f} = {unit};"
-            yield f"      const {t.float_vector} quarter{f} = {quarter};"
+            yield f"      const {t.float_vector} offset{f} = {offset};"
             yield f"      int8_t* outputs{f} ="
             yield f"          args->outputs + (size_t){row} * {self.kernel.pixels};"
             for v in self.vectors:
                 name = self.sum_name(0, f, v)
-                yield f"      {name} = quantize({name}, multiplier{f}, unit{f}, quarter{f});"
+                yield f"      {name} = quantize({name}, multiplier{f}, offset{f});"
             for v in range(0, self.kernel.vectors, 4):
                 yield from self.store_outputs(f, v)
         yield "    } else {"
@@ -326,7 +322,7 @@ class _Multiply:
         count = min(4, self.kernel.vectors - first)
         names = [self.sum_name(0, f, first + i % count) for i in range(4)]
         address = f"outputs{f} + {4 * t.lanes * first}"
-        outputs = f"narrow({', '.join(names)}, zero_point, min, max)"
+        outputs = f"narrow({', '.join(names)}, center, min, max)"
         yield f"      {t(f'store_first{count}', address, outputs)};"
 
     def function(self) -> Iterator[str]:
@@ -337,7 +333,7 @@ class _Multiply:
         yield f"void {name}(const Int8MultiplyArgs* args) {{"
         yield f"  const {t.vector} min = {t('splat8', 'args->min')};"
         yield f"  const {t.vector} max = {t('splat8', 'args->max')};"
-        yield f"  const {t.vector} zero_point = {t('splat16', 'args->zero_point')};"
+        yield f"  const {t.vector} center = {t('splat16', 'args->center')};"
         if is_narrow(t):
             yield f"  const {t.vector} one = {t('splat16', 1)};"
         yield "  const uint32_t* stream = args->stream;"

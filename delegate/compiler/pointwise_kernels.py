@@ -145,19 +145,17 @@ class _Multiply:
         for f in self.filters:
             yield f"    const {t.float_vector} multiplier{f} ="
             yield f"        {t('as_float', t('splat32', f'(int)stage[{size + f}]'))};"
-            yield f"    const {t.float_vector} unit{f} ="
+            yield f"    const {t.float_vector} offset{f} ="
             yield f"        {t('as_float', t('splat32', f'(int)stage[{2 * size + f}]'))};"
-            quarter = t("multiply_float", f"unit{f}", t("splat_float", "0.25f"))
-            yield f"    const {t.float_vector} quarter{f} = {quarter};"
             for v in self.vectors:
                 name = self.sum_name(0, f, v)
                 for chain in range(1, self.kernel.chains):
                     yield f"    {name} = {t('add32', name, self.sum_name(chain, f, v))};"
-                yield f"    {name} = quantize({name}, multiplier{f}, unit{f}, quarter{f});"
+                yield f"    {name} = quantize({name}, multiplier{f}, offset{f});"
             count = self.kernel.vectors
             names = ", ".join(self.sum_name(0, f, i % count) for i in range(4))
             row = f"args->outputs + (size_t)stage[{3 * size + f}] * {self.kernel.pixels}"
-            outputs = f"narrow({names}, zero_point, min, max)"
+            outputs = f"narrow({names}, center, min, max)"
             yield f"    {t(f'store_first{count}', row, outputs)};"
 
     def function(self) -> Iterator[str]:
@@ -166,7 +164,7 @@ class _Multiply:
         yield f"void {_multiply_name(self.kernel)}(const PointwiseMultiplyArgs* args) {{"
         yield f"  const {t.vector} min = {t('splat8', 'args->min')};"
         yield f"  const {t.vector} max = {t('splat8', 'args->max')};"
-        yield f"  const {t.vector} zero_point = {t('splat16', 'args->zero_point')};"
+        yield f"  const {t.vector} center = {t('splat16', 'args->center')};"
         if int8_kernels.is_narrow(t):
             yield f"  const {t.vector} one = {t('splat16', 1)};"
         yield "  const uint32_t* stream = args->stream;"

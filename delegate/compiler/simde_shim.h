@@ -46,20 +46,52 @@ static inline __m512 _mm512_cvtepi32_ps(__m512i a) {
   return result;
 }
 
-// To nearest, ties to even: the rounding mode is the default one. As on the
-// processor, what no int32 holds becomes the smallest.
-static inline __m512i _mm512_cvtps_epi32(__m512 a) {
+#define _MM_FROUND_NO_EXC SIMDE_MM_FROUND_NO_EXC
+
+// Rounds down, the only mode that kernels use. As on the processor, what no
+// int32 holds becomes the smallest.
+static inline __m512i _mm512_cvt_roundps_epi32(__m512 a, int mode) {
   float from[16];
   int32_t to[16];
   memcpy(from, &a, sizeof(from));
   for (int i = 0; i < 16; ++i) {
     const int fits = from[i] >= -0x1p31f && from[i] < 0x1p31f;
-    to[i] = fits ? (int32_t)nearbyintf(from[i]) : INT32_MIN;
+    to[i] = fits ? (int32_t)floorf(from[i]) : INT32_MIN;
   }
+  (void)mode;
   __m512i result;
   memcpy(&result, to, sizeof(to));
   return result;
 }
+
+// SIMDe rounds the product, too. In double, it is exact.
+static inline void FusedMultiplyAdd(const void* a, const void* b, const void* c,
+                                    void* result, int count) {
+  float x[16], y[16], z[16];
+  memcpy(x, a, count * sizeof(float));
+  memcpy(y, b, count * sizeof(float));
+  memcpy(z, c, count * sizeof(float));
+  for (int i = 0; i < count; ++i) {
+    z[i] = (float)((double)x[i] * (double)y[i] + (double)z[i]);
+  }
+  memcpy(result, z, count * sizeof(float));
+}
+
+TF_PCONV_OUTLINE __m256 FusedMultiplyAdd8(__m256 a, __m256 b, __m256 c) {
+  __m256 result;
+  FusedMultiplyAdd(&a, &b, &c, &result, 8);
+  return result;
+}
+#undef _mm256_fmadd_ps
+#define _mm256_fmadd_ps FusedMultiplyAdd8
+
+TF_PCONV_OUTLINE __m512 FusedMultiplyAdd16(__m512 a, __m512 b, __m512 c) {
+  __m512 result;
+  FusedMultiplyAdd(&a, &b, &c, &result, 16);
+  return result;
+}
+#undef _mm512_fmadd_ps
+#define _mm512_fmadd_ps FusedMultiplyAdd16
 
 // Sixteen 32-bit lanes of the pair {high, low}, from lane `count` of `low` on.
 static inline __m512i _mm512_alignr_epi32(__m512i high, __m512i low,

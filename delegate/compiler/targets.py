@@ -61,6 +61,7 @@ _AVX2 = {
     "narrow32": "_mm256_packs_epi32({0}, {1})",
     "narrow16": "_mm256_packs_epi16({0}, {1})",
     "add16_saturate": "_mm256_adds_epi16({0}, {1})",
+    "halve16": "_mm256_srai_epi16({0}, 1)",
     "min8": "_mm256_min_epi8({0}, {1})",
     "max8": "_mm256_max_epi8({0}, {1})",
     "set32": "_mm256_setr_epi32({0})",
@@ -89,11 +90,9 @@ _AVX2 = {
     "multiply_pairs": "_mm256_maddubs_epi16({0}, {1})",
     "widen_pairs": "_mm256_madd_epi16({0}, {1})",
     "to_float": "_mm256_cvtepi32_ps({0})",
-    "to_int": "_mm256_cvtps_epi32({0})",
+    "floor_to_int": "_mm256_cvtps_epi32(_mm256_floor_ps({0}))",
     "as_float": "_mm256_castsi256_ps({0})",
     "splat_float": "_mm256_set1_ps({0})",
-    "multiply_float": "_mm256_mul_ps({0}, {1})",
-    "floor": "_mm256_floor_ps({0})",
     # {0}, which is positive, with the sign of {1}.
     "copy_sign": "_mm256_or_ps({0}, _mm256_and_ps({1}, _mm256_set1_ps(-0.0f)))",
     "max_float": "_mm256_max_ps({0}, {1})",
@@ -134,6 +133,7 @@ _AVX512 = {
     "narrow32": "_mm512_packs_epi32({0}, {1})",
     "narrow16": "_mm512_packs_epi16({0}, {1})",
     "add16_saturate": "_mm512_adds_epi16({0}, {1})",
+    "halve16": "_mm512_srai_epi16({0}, 1)",
     "min8": "_mm512_min_epi8({0}, {1})",
     "max8": "_mm512_max_epi8({0}, {1})",
     "set32": "_mm512_setr_epi32({0})",
@@ -162,11 +162,9 @@ _AVX512 = {
     "add32": "_mm512_add_epi32({0}, {1})",
     "dot": "_mm512_dpbusd_epi32({0}, {1}, {2})",
     "to_float": "_mm512_cvtepi32_ps({0})",
-    "to_int": "_mm512_cvtps_epi32({0})",
+    "floor_to_int": ("_mm512_cvt_roundps_epi32({0}, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)"),
     "as_float": "_mm512_castsi512_ps({0})",
     "splat_float": "_mm512_set1_ps({0})",
-    "multiply_float": "_mm512_mul_ps({0}, {1})",
-    "floor": "_mm512_roundscale_ps({0}, 9)",
     "copy_sign": (
         "_mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512({0}), "
         "_mm512_and_si512(_mm512_castps_si512({1}), _mm512_set1_epi32(INT32_MIN))))"

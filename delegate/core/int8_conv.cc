@@ -173,7 +173,7 @@ class Int8Conv : public PatternConv {
     args.outputs = reinterpret_cast<int8_t*>(outputs);
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);
-    args.zero_point = static_cast<int16_t>(stage_.zero_point);
+    args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
 
     // Shares are whole small tiles.
     const int unit = TileLanes(*kernels_.back());

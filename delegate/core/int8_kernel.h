@@ -40,7 +40,7 @@ struct Int8MultiplyArgs {
   // Range of outputs; see output_stage.h.
   int8_t min;
   int8_t max;
-  int16_t zero_point;
+  int16_t center;  // twice the zero point and one
 };
 
 struct Int8Kernel {

@@ -185,7 +185,7 @@ class Packer {
       words->push_back(i < filters ? group.bias[i] : 0);
     }
     for (const std::vector<float>* values :
-         {&stage_.multipliers, &stage_.units}) {
+         {&stage_.multipliers, &stage_.offsets}) {
       for (int i = 0; i < kernel_.group_size; ++i) {
         const float value = i < filters ? (*values)[group.filters[i]] : 0.0f;
         uint32_t word;

@@ -21,7 +21,7 @@ namespace tf_pconv {
 //   2                        place of the group's sums
 //   one each filter          bias, int32, with the zero point folded in
 //   one each filter          multiplier, float32
-//   one each filter          unit of the product, float32
+//   one each filter          offset, float32
 //   one each filter          output row
 //   pairs * (2 + 2 a filter) both entries, then for each filter the weights of
 //                            both

@@ -7,9 +7,8 @@
 namespace tf_pconv {
 namespace {
 
-// Outputs that are not cut off, their fraction and the quarter of a unit fit
-// into a float; further bits would round one output in 2^17 differently.
-constexpr int kMaxFractionBits = 15;
+// With this multiplier of halves, every sum but 0 is cut off.
+constexpr double kLargestMultiplier = 512.0;
 
 }  // namespace
 
@@ -33,12 +32,11 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
   for (float scale : description.weights->scales) {
     const double multiplier = static_cast<double>(description.input_scale) *
                               scale / description.output_scale;
+    stage.multipliers.push_back(
+        static_cast<float>(std::min(2.0 * multiplier, kLargestMultiplier)));
     int exponent = 0;
     std::frexp(multiplier, &exponent);
-    const int bits = std::clamp(-exponent, 0, kMaxFractionBits);
-    stage.multipliers.push_back(
-        static_cast<float>(std::ldexp(multiplier, bits)));
-    stage.units.push_back(std::ldexp(1.0f, -bits));
+    stage.offsets.push_back(exponent < 0 ? std::ldexp(1.0f, exponent) : 0.0f);
   }
   stage.zero_point = description.output_zero_point;
   const FloatRange range = ActivationRange(description.activation);
@@ -56,14 +54,13 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
 int8_t Requantize(const Int8OutputStage& stage, int filter, int32_t sum) {
   const float low = static_cast<float>(stage.min - stage.zero_point);
   const float high = static_cast<float>(stage.max - stage.zero_point);
-  const float fraction =
-      std::floor(static_cast<float>(sum) * stage.multipliers[filter] + 0.5f);
-  // A quarter more leaves halves, and only them, no longer half way.
-  const float scaled =
-      (fraction + std::copysign(0.25f, fraction)) * stage.units[filter];
+  const float value = static_cast<float>(sum);
+  const float halves =
+      std::floor(std::fma(value, stage.multipliers[filter],
+                          std::copysign(stage.offsets[filter], value)));
+  const float rounded = std::floor(0.5f * (halves + 1.0f));
   return static_cast<int8_t>(
-      static_cast<int32_t>(std::nearbyint(std::clamp(scaled, low, high))) +
-      stage.zero_point);
+      static_cast<int32_t>(std::clamp(rounded, low, high)) + stage.zero_point);
 }
 
 }  // namespace tf_pconv

@@ -9,14 +9,17 @@
 namespace tf_pconv {
 
 // From int32 sums to int8 outputs. TFLite's reference kernels multiply in fixed
-// point and round twice: to a binary fraction, halves up, then to an integer,
-// halves away from zero. To give the same outputs, so does this:
-//   fraction = floor(sum * multipliers[filter] + 1/2)  in units of
-//   units[filter] output = clamp(round(fraction * units[filter]) + zero_point)
+// point and round twice: to a binary fraction of `bits` bits, halves up, then
+// to an integer, halves away from zero. Both together are one rounding of
+//   sum * scale + 2^-(bits + 1)  where the sum is positive,
+//   sum * scale - 2^-(bits + 1)  where it is negative,
+// halves up; so, in halves of an output, which leave that to integers:
+//   halves = floor(sum * multiplier + copysign(offset, sum))
+//   output = clamp(floor((halves + 1) / 2) + zero_point)
 struct Int8OutputStage {
   // One an output channel.
-  std::vector<float> multipliers;
-  std::vector<float> units;  // powers of two
+  std::vector<float> multipliers;  // twice the scale
+  std::vector<float> offsets;      // 2^-bits, or 0 where there are none
   int32_t zero_point = 0;
   int32_t min = -128;  // the activation's range, in outputs
   int32_t max = 127;

@@ -168,7 +168,7 @@ class PointwiseConv : public PatternConv {
     args.outputs = outputs;
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);
-    args.zero_point = static_cast<int16_t>(stage_.zero_point);
+    args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
 
     // Shares are whole small tiles.
     const int unit = kernels_.back()->pixels;

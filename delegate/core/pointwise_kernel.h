@@ -29,7 +29,7 @@ struct PointwiseMultiplyArgs {
   // The activation's range, in outputs.
   int8_t min;
   int8_t max;
-  int16_t zero_point;
+  int16_t center;  // twice the zero point and one
 };
 
 struct PointwiseKernel {

@@ -20,7 +20,7 @@ namespace tf_pconv {
 //   1                        singles: how many quads follow the pairs
 //   one each filter          bias, int32, with the zero point folded in
 //   one each filter          multiplier, float32
-//   one each filter          unit of the product, float32
+//   one each filter          offset, float32
 //   one each filter          output row
 //   pairs * (8 + 2 a filter) both quads, then for each filter the weights of
 //                            both
