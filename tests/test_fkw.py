@@ -156,6 +156,12 @@ class TestRoundTrip:
             + index_of_channel * kernels + 16 * filters
         )  # fmt: skip
 
+    def test_as_many_channels_as_counts_can_say(self):
+        dense = np.zeros((1, 3, 3, 65535), np.float32)
+        dense[:, 0, 0] = dense[:, 1, 1] = 1.0
+        decoded = fkw.decode(fkw.encode(recognize_patterns(dense)))
+        assert np.array_equal(decoded.to_dense(), dense)
+
 
 def small(int8=False):
     dense = figure_dense()
@@ -186,8 +192,9 @@ class TestRules:
             (4, 2, "<H", "version is 2; accepted: 1"),
             (6, 2, "<B", "value_type is 2; accepted: 0 to 1"),
             (7, 3, "<B", "entries is 3; accepted: 4"),
-            (8, 0, "<I", "filters is 0; accepted: 1 to 65,536"),
-            (12, 65537, "<I", "channels is 65,537"),
+            (8, 0, "<I", "filters is 0; accepted: 1 to 65,535"),
+            (8, 65536, "<I", "filters is 65,536; accepted: 1 to 65,535"),
+            (12, 65536, "<I", "channels is 65,536; accepted: 1 to 65,535"),
             (16, 5, "<B", "kernel_height is 5; accepted: 1 or 3"),
             (17, 1, "<B", "kernel_width is 1; accepted: 3"),
             (18, 257, "<H", "group_size is 257; accepted: 1 to 256"),
@@ -233,6 +240,11 @@ class TestRules:
         data = small(int8=True)
         with pytest.raises(ValueError, match="scale must hold finite scales above zero"):
             fkw.decode(changed(data, len(data) - 4, scale, "<f"))
+
+    @pytest.mark.parametrize("at", [8, 12])
+    def test_the_largest_counts_are_in_range(self, at):
+        with pytest.raises(ValueError, match=r"truncated|must rise"):
+            fkw.decode(changed(small(), at, 65535, "<I"))
 
     def test_huge_counts_do_not_allocate(self):
         with pytest.raises(ValueError, match="truncated"):

@@ -1,8 +1,8 @@
 #ifndef TF_PCONV_DELEGATE_CORE_CONNECTIVITY_H_
 #define TF_PCONV_DELEGATE_CORE_CONNECTIVITY_H_
 
+#include "delegate/core/dense_weights.h"
 #include "delegate/core/pattern_weights.h"
-#include "delegate/core/recognition.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {

@@ -13,7 +13,7 @@ inline constexpr int kKernelTaps = kKernelSide * kKernelSide;
 inline constexpr int kPatternEntries = 4;  // taps that a pattern keeps
 
 // The limits of docs/fkw.md.
-inline constexpr int kMaxChannels = 65536;  // input or output
+inline constexpr int kMaxChannels = 65535;  // input or output
 inline constexpr int kMaxGroupSize = 256;
 inline constexpr int kMaxPatterns = 126;  // ways to choose 4 of 9 taps
 

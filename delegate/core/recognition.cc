@@ -348,27 +348,12 @@ Status Recognize(const DenseWeights& dense, PatternWeights* weights,
 }  // namespace
 
 Status RecognizePatterns(const DenseWeights& dense, PatternWeights* weights) {
-  if (dense.values == nullptr || dense.filters < 1 || dense.channels < 1 ||
-      dense.filters > kMaxChannels || dense.channels > kMaxChannels) {
-    return Status::Error(
-        "pattern weights have 1 to %d input and output channels, not %d and "
-        "%d",
-        kMaxChannels, dense.channels, dense.filters);
-  }
-  PatternWeights found;
-  found.type = dense.type;
-  found.filters = dense.filters;
-  found.channels = dense.channels;
-  Status status;
-  if (dense.type == DataType::kInt8) {
-    if (dense.scales == nullptr) {
-      return Status::Error("int8 weights have no scales");
-    }
-    found.scales.assign(dense.scales, dense.scales + dense.filters);
-    status = Recognize<int8_t>(dense, &found, &found.int8_values);
-  } else {
-    status = Recognize<float>(dense, &found, &found.float_values);
-  }
+  Status status = CheckDenseWeights(dense);
+  if (!status.ok()) return status;
+  PatternWeights found = DescribeDenseWeights(dense);
+  status = dense.type == DataType::kInt8
+               ? Recognize<int8_t>(dense, &found, &found.int8_values)
+               : Recognize<float>(dense, &found, &found.float_values);
   if (status.ok()) *weights = std::move(found);
   return status;
 }

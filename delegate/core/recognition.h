@@ -1,20 +1,11 @@
 #ifndef TF_PCONV_DELEGATE_CORE_RECOGNITION_H_
 #define TF_PCONV_DELEGATE_CORE_RECOGNITION_H_
 
+#include "delegate/core/dense_weights.h"
 #include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
-
-// Dense weights in the order of TFLite: [filters, side, side, channels].
-struct DenseWeights {
-  DataType type = DataType::kFloat32;
-  int filters = 0;
-  int channels = 0;
-  const void* values = nullptr;
-  const float* scales = nullptr;  // one an output channel; int8 only
-  int kernel_side = 3;
-};
 
 // Finds patterns, removed kernels and filter groups in dense 3x3 weights. A
 // group is a set of filters whose non-zeros fit one shared mask, so weights

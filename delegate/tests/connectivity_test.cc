@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <string>
@@ -136,6 +137,15 @@ TEST(ConnectivityTest, ReadsFloat) {
   ASSERT_EQ(weights.kernels.size(), 1u);
   EXPECT_EQ(weights.kernels[0].channel, 1);
   EXPECT_EQ(weights.float_values, std::vector<float>{-0.5f});
+}
+
+TEST(ConnectivityTest, RefusesWeightsThatAreNoNumbers) {
+  const std::vector<float> values = {0.0f, 0.0f, 0.0f,
+                                     std::numeric_limits<float>::infinity()};
+  const DenseWeights dense{DataType::kFloat32, 1, 4, values.data(), nullptr, 1};
+  PatternWeights weights;
+  EXPECT_STREQ(RecognizeConnectivity(dense, &weights).message(),
+               "weights that are NaN or infinite");
 }
 
 }  // namespace

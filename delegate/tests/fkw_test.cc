@@ -191,14 +191,14 @@ INSTANTIATE_TEST_SUITE_P(
                    "'entries' is 5, expected 4"},
         BrokenRule{"no_filters", [](FkwFile* f) { f->filters = 0; },
                    "'filters' is 0"},
-        BrokenRule{"many_filters", [](FkwFile* f) { f->filters = 65537; },
-                   "'filters' is 65537"},
+        BrokenRule{"many_filters", [](FkwFile* f) { f->filters = 65536; },
+                   "'filters' is 65536"},
         BrokenRule{"huge_filters", [](FkwFile* f) { f->filters = ~0u; },
                    "'filters' is 4294967295"},
         BrokenRule{"no_channels", [](FkwFile* f) { f->channels = 0; },
                    "'channels' is 0"},
-        BrokenRule{"many_channels", [](FkwFile* f) { f->channels = 65537; },
-                   "'channels' is 65537"},
+        BrokenRule{"many_channels", [](FkwFile* f) { f->channels = 65536; },
+                   "'channels' is 65536"},
         BrokenRule{"height", [](FkwFile* f) { f->kernel_height = 5; },
                    "'kernel_height' is 5, expected 1 or 3"},
         BrokenRule{"width", [](FkwFile* f) { f->kernel_width = 1; },
@@ -275,9 +275,27 @@ TEST(FkwTest, EveryTruncationIsRefused) {
   }
 }
 
+// Counts of kernels are stored in 16 bits.
+TEST(FkwTest, ReadsAsManyChannelsAsCountsCanSay) {
+  FkwFile file;
+  file.filters = 1;
+  file.channels = file.kernels = 65535;
+  file.patterns = 1;
+  file.pattern = {0b000011011};
+  file.reorder = {0};
+  file.offset = file.stride = {0, 65535};
+  for (int c = 0; c < 65535; ++c) file.index.push_back(c);
+  file.float_weight.assign(4 * 65535, 1.0f);
+  PatternWeights weights;
+  const Status status = Read(file.Bytes(), &weights);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(weights.kernels.size(), 65535u);
+  EXPECT_EQ(weights.kernels.back().channel, 65534);
+}
+
 TEST(FkwTest, LargeCountsInShortDataTakeNoMemory) {
   FkwFile file = Figure();
-  file.filters = file.channels = 65536;
+  file.filters = file.channels = 65535;
   EXPECT_THAT(ErrorOf(file), HasSubstr("within the section 'reorder'"));
   file = Figure();
   file.patterns = 126;

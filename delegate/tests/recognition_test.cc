@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <set>
@@ -207,6 +208,18 @@ TEST(RecognitionTest, ReadsFloat) {
                             weights.float_values.end(), 0.0f),
             -0.5f);
   EXPECT_TRUE(weights.scales.empty());
+}
+
+TEST(RecognitionTest, WeightsThatAreNoNumbersAreRefused) {
+  for (const float wrong : {std::numeric_limits<float>::quiet_NaN(),
+                            -std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values(9 * 2, 0.0f);
+    values[3] = wrong;
+    const DenseWeights dense{DataType::kFloat32, 1, 2, values.data(), nullptr};
+    PatternWeights weights;
+    EXPECT_STREQ(RecognizePatterns(dense, &weights).message(),
+                 "weights that are NaN or infinite");
+  }
 }
 
 TEST(RecognitionTest, ALayerOfZerosIsRefused) {

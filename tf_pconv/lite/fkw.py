@@ -19,7 +19,7 @@ from tf_pconv.lite.pattern_weights import (
 
 MAGIC = b"FKW1"
 VERSION = 1
-MAX_CHANNELS = 65536
+MAX_CHANNELS = 65535  # Counts are stored in 16 bits.
 MAX_GROUP_SIZE = 256
 KERNEL_SIZES = (1, 3)
 
