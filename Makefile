@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 python := .venv/bin/python
 installed := .venv/.installed
-python_sources := tf_pconv tf_pconv_quiet.py tests examples delegate setup.py
+python_sources := tf_pconv tests examples scripts delegate setup.py
 cc_sources = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc' | grep -v '^third_party/')
 bench_layers := 64,64,224 128,128,112 256,256,56 512,512,28 512,512,14 64,64,32 16,16,32
 
@@ -32,6 +32,7 @@ demo: setup ## Prune, fine-tune, convert and time a small network (digits)
 
 test: setup ## Run all tests
 	bazel test //...
+	$(python) scripts/tested_kernels.py bazel-testlogs
 	$(python) -m pytest $(PYTEST_FLAGS)
 
 bench: setup ## Time pattern layers against dense XNNPACK
