@@ -36,6 +36,10 @@ def test_fit_without_the_callback_is_an_error(report):
     assert "is trained without updates of its masks" in report["untold"]
 
 
+def test_model_is_whole_after_a_refused_fit(report):
+    assert report["given_back"]
+
+
 def test_pruned_weights_do_not_train(report):
     assert report["zeros_trained"] == 0
 

@@ -165,3 +165,18 @@ def test_other_layers_are_refused(layer, error, message):
 def test_other_configurations_are_refused():
     with pytest.raises(TypeError, match="takes a PatternConfig; received 'scp8'"):
         PatternWrapper(layers.Conv2D(8, 3), "scp8")
+
+
+class TestLora:
+    REFUSED = r"'body' is being pruned.*after tf_pconv.strip_pruning"
+
+    def test_of_the_wrapper_is_refused(self):
+        wrapper = wrapped(layers.Conv2D(8, 3, name="body"))
+        with pytest.raises(ValueError, match=self.REFUSED):
+            wrapper.enable_lora(2)
+
+    def test_of_the_layer_inside_is_refused_when_it_is_used(self):
+        wrapper = wrapped(layers.Conv2D(8, 3, name="body"))
+        wrapper.layer.enable_lora(2)
+        with pytest.raises(ValueError, match=self.REFUSED):
+            wrapper(np.zeros((1, 8, 8, 4), "float32"))

@@ -8,7 +8,7 @@ import keras
 
 from tf_pconv.pruning import pattern_wrappers
 from tf_pconv.training_guard import TrainingPermit, guard_train_function
-from tf_pconv.wrappers import PatternWrapper
+from tf_pconv.wrappers import PatternWrapper, begin_steps
 
 
 class UpdatePatternStep(keras.callbacks.Callback):
@@ -56,6 +56,5 @@ class UpdatePatternStep(keras.callbacks.Callback):
         train_function = guard_train_function(model, self._wrappers)
         if train_function.is_permitted:
             raise ValueError("fit() has two UpdatePatternStep callbacks; pass one.")
-        for wrapper in self._wrappers:
-            wrapper.begin_steps(model.steps_per_execution)
+        begin_steps(self._wrappers, model.steps_per_execution)
         train_function.permit_one_call(TrainingPermit(model))

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from tf_pconv.config import PatternConfig
+from tf_pconv.keras_internals import flatten_layers
 from tf_pconv.report import render_plan
 from tf_pconv.support import (
     acceleration_limit,
@@ -208,7 +209,7 @@ def _walk(model: keras.Model, prefix: str) -> Iterator[_Found]:
         elif isinstance(layer, PatternWrapper):
             yield _Found(path, layer, host=None)
         else:
-            for part in layer._flatten_layers():
+            for part in flatten_layers(layer):
                 if part is layer and layer.weights:
                     yield _Found(path, layer, host=None)
                 elif part.weights:

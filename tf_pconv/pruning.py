@@ -10,9 +10,10 @@ from typing import Any
 import keras
 
 from tf_pconv.config import PatternConfig
+from tf_pconv.keras_internals import flatten_layers
 from tf_pconv.planning import check_model, is_graph, plan
 from tf_pconv.training_guard import TrainingPermit, guard_train_function
-from tf_pconv.wrappers import PatternWrapper
+from tf_pconv.wrappers import PatternWrapper, begin_steps
 
 
 def prune_patterns(model: keras.Model, config: PatternConfig) -> keras.Model:
@@ -98,7 +99,8 @@ def update_pattern_step(model: keras.Layer) -> None:
     permit = TrainingPermit(model)
     for wrapper in wrappers:
         wrapper.plan_training(None)
-        wrapper.begin_steps()
+    begin_steps(wrappers)
+    for wrapper in wrappers:
         wrapper.training_permit = permit
     if getattr(model, "compiled", False):
         guard_train_function(model, wrappers).permit_one_call(permit)
@@ -106,7 +108,7 @@ def update_pattern_step(model: keras.Layer) -> None:
 
 def pattern_wrappers(model: keras.Layer) -> list[PatternWrapper]:
     """Returns the wrapped layers of a model, nested ones included, each once."""
-    layers = {id(layer): layer for layer in model._flatten_layers()}
+    layers = {id(layer): layer for layer in flatten_layers(model)}
     return [layer for layer in layers.values() if isinstance(layer, PatternWrapper)]
 
 
@@ -203,7 +205,7 @@ def _refuse_subclassed(model: keras.Model, purpose: str) -> None:
 def _not_compiled(model: keras.Model) -> Iterator[None]:
     """Keeps `clone_model` from compiling the copy: losses of the user's own may not serialise."""
     compiled = [
-        part for part in model._flatten_layers() if isinstance(part, keras.Model) and part.compiled
+        part for part in flatten_layers(model) if isinstance(part, keras.Model) and part.compiled
     ]
     for part in compiled:
         part.compiled = False

@@ -16,20 +16,11 @@ from typing import Any, Protocol
 
 import keras
 
-_JAX_STATE = (
-    "trainable_variables",
-    "non_trainable_variables",
-    "optimizer_variables",
-    "metrics_variables",
-)
-"""What Keras' JAX trainer hands to a train function, in order."""
+from tf_pconv.keras_internals import PlainCallError, give_back_jax_state
 
 
-class MissingUpdateError(RuntimeError):
+class MissingUpdateError(PlainCallError):
     """A pruned layer is trained without an update of its masks."""
-
-    # Keras then raises the error as it is, without the list of the call's arguments.
-    _keras_call_info_injected = True
 
     def __init__(self, subject: str) -> None:
         super().__init__(
@@ -92,9 +83,7 @@ class GuardedTrainFunction:
         """On JAX, puts the weights back that Keras takes out of a model during an epoch."""
         model = self._model()
         if keras.backend.backend() == "jax" and model is not None:
-            model._jax_state = dict(zip(_JAX_STATE, state, strict=True))
-            model._jax_state_synced = False
-            model.jax_state_sync()
+            give_back_jax_state(model, state)
 
 
 def guard_train_function(

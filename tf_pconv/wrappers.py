@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ from keras import ops
 
 from tf_pconv import schedules
 from tf_pconv.config import PatternConfig
+from tf_pconv.keras_internals import outermost_layer
 from tf_pconv.methods import Method, PruningTarget
 from tf_pconv.support import is_prunable_class, pruning_refusal
 from tf_pconv.target import pruning_target
@@ -67,7 +68,7 @@ class PatternWrapper(keras.layers.Wrapper):
         super().__init__(layer, **(defaults | kwargs))
         self.config = config.for_layer(layer.name, layer)[0]
         self.training_permit: TrainingPermit | None = None
-        self._passes_training = "training" in inspect.signature(layer.call).parameters
+        self._passes_training = _takes_training(layer)
 
     def build(self, input_shape: Any = None) -> None:
         """Builds the layer, and declares the state of its pruning."""
@@ -101,6 +102,8 @@ class PatternWrapper(keras.layers.Wrapper):
     @property
     def kernel(self) -> keras.Variable:
         """The dense kernel of the layer, (kh, kw, in, out)."""
+        if getattr(self.layer, "lora_enabled", False):
+            raise ValueError(_no_lora(self.name))
         return self.layer.kernel
 
     @property
@@ -113,8 +116,12 @@ class PatternWrapper(keras.layers.Wrapper):
         """The schedule; None as long as the default one does not know how long training is."""
         if self.config.schedule is not None:
             return self.config.schedule
-        steps = int(ops.convert_to_numpy(self.training_steps))
-        return schedules.default_schedule(steps) if steps else None
+        return self._schedule_of(int(ops.convert_to_numpy(self.training_steps)))
+
+    def _schedule_of(self, training_steps: int) -> schedules.Schedule | None:
+        """Returns the schedule for a training of known length; 0 stands for an unknown one."""
+        default = schedules.default_schedule(training_steps) if training_steps else None
+        return self.config.schedule or default
 
     def plan_training(self, training_steps: int | None) -> None:
         """Fixes the default schedule, the first time that the length of a training is known.
@@ -134,15 +141,8 @@ class PatternWrapper(keras.layers.Wrapper):
             )
         self.training_steps.assign(training_steps)
 
-    def begin_steps(self, count: int = 1) -> None:
-        """Advances the schedule before training steps, and updates the mask if it is due.
-
-        Args:
-            count: Steps that run in one go: `steps_per_execution` of the model.
-        """
-        schedule = self.schedule
-        assert schedule is not None, "plan_training comes first"
-        first = int(ops.convert_to_numpy(self.pruning_step))
+    def _begin_steps(self, schedule: schedules.Schedule, first: int, count: int) -> None:
+        """Advances the schedule by `count` steps, and updates the mask if it is due."""
         turns = [schedule(step) for step in range(first, first + count)]
         due = [progress for should_update, progress in turns if should_update]
         if due:
@@ -173,8 +173,8 @@ class PatternWrapper(keras.layers.Wrapper):
 
     def _may_train_untold(self) -> bool:
         """Whether the outermost call has no `training` argument to say that it trains."""
-        outermost = self._get_call_context().entry_layer
-        return outermost is self or not outermost._call_has_training_arg
+        outermost = outermost_layer(self)
+        return outermost is self or not _takes_training(outermost)
 
     def _require_permit_of_gradient(self, kernel: Any) -> Any:
         """Returns the kernel, whose gradient needs a permit."""
@@ -206,6 +206,11 @@ class PatternWrapper(keras.layers.Wrapper):
             if variable is not self.kernel:
                 variable.assign(update)
         return outputs
+
+    def enable_lora(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses: low-rank updates would fill what is pruned."""
+        del args, kwargs
+        raise ValueError(_no_lora(self.name))
 
     def pruned_kernel(self) -> Any:
         """Returns the kernel with the final mask multiplied in, (kh, kw, in, out)."""
@@ -275,3 +280,34 @@ class PatternWrapper(keras.layers.Wrapper):
                 arguments[name], custom_objects=custom_objects
             )
         return cls(**arguments)
+
+
+def begin_steps(wrappers: Sequence[PatternWrapper], count: int = 1) -> None:
+    """Advances the schedules before training steps, and updates the masks that are due.
+
+    Args:
+        wrappers: The pruned layers of a model, whose training has been planned.
+        count: Steps that run in one go: `steps_per_execution` of the model.
+    """
+    counters = [
+        counter.value
+        for wrapper in wrappers
+        for counter in (wrapper.pruning_step, wrapper.training_steps)
+    ]
+    # All at once: each read may wait for a device.
+    values = ops.convert_to_numpy(ops.stack(counters)).reshape(-1, 2)
+    for wrapper, (first, training_steps) in zip(wrappers, values.tolist(), strict=True):
+        schedule = wrapper._schedule_of(training_steps)
+        assert schedule is not None, "plan_training comes first"
+        wrapper._begin_steps(schedule, first, count)
+
+
+def _no_lora(name: str) -> str:
+    return (
+        f"The layer '{name}' is being pruned, and LoRA adds to its kernel what is not: enable LoRA "
+        "after tf_pconv.strip_pruning, or leave the layer dense with LayerRule(..., skip=True)."
+    )
+
+
+def _takes_training(layer: keras.Layer) -> bool:
+    return "training" in inspect.signature(layer.call).parameters
