@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "delegate/core/cpu.h"
@@ -61,11 +63,11 @@ double KernelRuns(const PatternWeights& weights, const Kernel& kernel) {
 
 template <typename Kernel>
 double Predict(const PatternWeights& weights, const Geometry& geometry,
-               const Kernel* const* table) {
+               const Kernel* const* table, uint32_t features) {
   // The reference runs where there are no kernels; it is slower than any dense
   // convolution.
   constexpr double kReferenceSpeedup = 0.1;
-  const auto kernels = FastestKernels(table, CpuFeatures(), weights.group_size);
+  const auto kernels = FastestKernels(table, features, weights.group_size);
   if (kernels.empty()) return kReferenceSpeedup;
   const Kernel& kernel = *kernels.front();
   const Rates* rates = nullptr;
@@ -94,10 +96,9 @@ double Predict(const PatternWeights& weights, const Geometry& geometry,
   return dense / pattern;
 }
 
-}  // namespace
-
-double PredictSpeedup(const ConvDescription& description,
-                      const ActivationShape& input) {
+// Predicts for a processor with these features.
+double PredictOn(uint32_t features, const ConvDescription& description,
+                 const ActivationShape& input) {
   Geometry geometry;
   if (!CheckDescription(description).ok() ||
       !ComputeGeometry(ConvShape(description), input, &geometry).ok()) {
@@ -105,11 +106,33 @@ double PredictSpeedup(const ConvDescription& description,
   }
   const PatternWeights& weights = *description.weights;
   if (weights.kernel_side == 1) {
-    return PredictPointwiseSpeedup(weights, geometry);
+    return PredictPointwiseSpeedup(weights, geometry, features);
   }
   return weights.type == DataType::kInt8
-             ? Predict(weights, geometry, native::kInt8Kernels)
-             : Predict(weights, geometry, native::kFloatKernels);
+             ? Predict(weights, geometry, native::kInt8Kernels, features)
+             : Predict(weights, geometry, native::kFloatKernels, features);
+}
+
+// The processors that files are made for.
+constexpr uint32_t kProcessors[] = {
+    kAvx2,                           // AMD Zen 2 and 3, Intel up to Skylake
+    kAvx2 | kAvxVnni,                // Intel from Alder Lake
+    kAvx2 | kAvx512 | kAvx512Vnni};  // AMD Zen 4 and 5, Intel's servers
+
+}  // namespace
+
+double PredictSpeedup(const ConvDescription& description,
+                      const ActivationShape& input) {
+  return PredictOn(CpuFeatures(), description, input);
+}
+
+double PredictLeastSpeedup(const ConvDescription& description,
+                           const ActivationShape& input) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const uint32_t features : kProcessors) {
+    least = std::min(least, PredictOn(features, description, input));
+  }
+  return least;
 }
 
 }  // namespace tf_pconv

@@ -63,6 +63,11 @@ class PatternConv : public Operator {
 double PredictSpeedup(const ConvDescription& description,
                       const ActivationShape& input);
 
+// The least that is expected on any of today's processors, whichever this is:
+// what a file that is to run on all of them has to go by.
+double PredictLeastSpeedup(const ConvDescription& description,
+                           const ActivationShape& input);
+
 }  // namespace tf_pconv
 
 #endif  // TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_

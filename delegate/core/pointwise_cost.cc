@@ -61,11 +61,11 @@ double GroupChannels(const PatternWeights& weights, int group_size) {
 }  // namespace
 
 double PredictPointwiseSpeedup(const PatternWeights& weights,
-                               const Geometry& geometry) {
+                               const Geometry& geometry, uint32_t features) {
   // There are no kernels for float32 yet.
   if (weights.type != DataType::kInt8) return kReferenceSpeedup;
-  const auto kernels = FastestKernels(native::kPointwiseKernels, CpuFeatures(),
-                                      weights.group_size);
+  const auto kernels =
+      FastestKernels(native::kPointwiseKernels, features, weights.group_size);
   if (kernels.empty()) return kReferenceSpeedup;
   const PointwiseKernel& kernel = *kernels.front();
   const auto rates = std::find_if(std::begin(kRates), std::end(kRates),

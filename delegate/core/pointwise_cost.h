@@ -8,7 +8,7 @@ namespace tf_pconv {
 
 // PredictSpeedup of a 1x1 convolution, which has been checked.
 double PredictPointwiseSpeedup(const PatternWeights& weights,
-                               const Geometry& geometry);
+                               const Geometry& geometry, uint32_t features);
 
 }  // namespace tf_pconv
 

@@ -282,6 +282,26 @@ TEST(PredictSpeedupTest, RisesWithSizeCompressionAndGroups) {
   }
 }
 
+// Dense int8 convolutions are fast on AVX-512 VNNI: that decides.
+TEST(PredictSpeedupTest, TheLeastDoesNotDependOnThisProcessor) {
+  const auto predict = [](int channels) {
+    RandomConvOptions options;
+    options.type = DataType::kInt8;
+    options.filters = options.channels = channels;
+    options.compression = 8;
+    options.group_size = 4;
+    const RandomConv random(options);
+    const ActivationShape input = {1, 32, 32, channels};
+    const double least = PredictLeastSpeedup(random.description(), input);
+    if (CpuFeatures() != 0) {
+      EXPECT_LE(least, PredictSpeedup(random.description(), input));
+    }
+    return least;
+  };
+  EXPECT_LT(predict(8), 0.7);
+  EXPECT_GT(predict(64), 1.5);
+}
+
 TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
   const auto predict = [](DataType type, double compression, int group_size) {
