@@ -19,6 +19,8 @@ from rich.table import Table
 import tf_pconv
 from tf_pconv.lite import benchmark
 from tf_pconv.lite.delegation import open_delegated
+from tf_pconv.lite.full_integer import request_int8
+from tf_pconv.progress import step
 
 CALIBRATION_SAMPLES = 100
 SECONDS = 3.0
@@ -139,10 +141,7 @@ def convert(model: keras.Model, data: Data, dtype: str, pattern_format: str) -> 
             for image in data.x_train[:CALIBRATION_SAMPLES]:
                 yield [image[np.newaxis]]
 
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = samples
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        request_int8(converter, samples)
     return converter.convert()
 
 
@@ -152,7 +151,7 @@ def tflite_accuracy(file: File, data: Data) -> float:
         interpreter = Interpreter(model_content=file.content, num_threads=1)
         interpreter.allocate_tensors()
     else:
-        interpreter, _ = open_delegated(file.content)
+        interpreter, _ = open_delegated(file.content, required=False)
     (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
     images = data.x_test
     if source["dtype"] == np.int8:
@@ -200,11 +199,12 @@ def convert_all(dense: keras.Model, pruned: keras.Model, data: Data) -> list[Fil
     """Converts both models, each to float32 and to int8."""
     files = []
     for dtype in ("float32", "int8"):
-        with console.status(f"converting to {dtype}"):
-            files.append(File(f"dense {dtype}", convert(dense, data, dtype, "dense")))
-            unpacked = convert(pruned, data, dtype, "dense")
-            packed = tf_pconv.lite.pack(unpacked).model
-            files.append(File(f"pruned {dtype}", packed, rival=unpacked))
+        files.append(File(f"dense {dtype}", convert(dense, data, dtype, "dense")))
+        unpacked = convert(pruned, data, dtype, "dense")
+        with step(f"Packing {dtype}"):
+            result = tf_pconv.lite.pack(unpacked)
+        console.print(f"pruned {dtype}: {result.report.title}")
+        files.append(File(f"pruned {dtype}", result.model, rival=unpacked))
     return files
 
 
@@ -220,7 +220,9 @@ def results_table(files: Sequence[File], accuracies: Sequence[float]) -> Table:
         if file.rival is None:
             table.add_row(*row, "", f"{benchmark.time_dense(file.content, seconds=SECONDS):.3f}")
             continue
-        timed = benchmark.compare(file.content, file.rival, name=file.name, seconds=SECONDS)
+        timed = benchmark.compare(
+            file.content, file.rival, name=file.name, seconds=SECONDS, required=False
+        )
         table.add_row(
             *row,
             f"{timed.delegated} of {timed.nodes}",

@@ -9,6 +9,9 @@ import tensorflow as tf
 from ai_edge_litert import interpreter as litert
 
 import tf_pconv
+from tf_pconv.lite import flatbuffer
+from tf_pconv.lite.convolutions import find_convolutions
+from tf_pconv.lite.full_integer import request_int8
 from tf_pconv.patterns import get_library
 
 DELEGATED = re.compile(
@@ -56,17 +59,15 @@ def convert(rng, function, shape, *, int8=False, pattern_format="dense"):
     sparse = pattern_format == "sparse"
     concrete = tf.function(function).get_concrete_function(tf.TensorSpec(shape, tf.float32))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY] if sparse else []
     if int8:
-        optimizations.append(tf.lite.Optimize.DEFAULT)
         samples = rng.normal(size=(4, 1, *shape[1:])).astype("float32")
-        converter.representative_dataset = lambda: ([sample] for sample in samples)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-    converter.optimizations = optimizations
+        request_int8(converter, lambda: ([sample] for sample in samples))
+    if sparse:
+        sparsity = tf.lite.Optimize.EXPERIMENTAL_SPARSITY
+        converter.optimizations = [*converter.optimizations, sparsity]
     model = converter.convert()
     if pattern_format == "fkw":
-        return tf_pconv.lite.pack(model, verify=False).model
+        return tf_pconv.lite.pack(model, verify=False, min_speedup=0).model
     return model
 
 
@@ -105,8 +106,20 @@ def random_input(rng, model, shape):
     return rng.normal(size=shape).astype("float32")
 
 
-def assert_agrees(actual, expected):
-    """What the delegate promises for one convolution against the reference kernels."""
+def without_activation(model):
+    """The unpacked file whose convolutions give their sums, as float32 rounds them."""
+    parsed = flatbuffer.parse(tf_pconv.lite.unpack(model))
+    for conv in find_convolutions(parsed):
+        options = parsed.subgraphs[conv.subgraph].operators[conv.operator].builtinOptions
+        options.fusedActivationFunction = flatbuffer.schema().ActivationFunctionType.NONE
+    return flatbuffer.serialize(parsed)
+
+
+def assert_agrees(actual, expected, sums=None):
+    """What the delegate promises for one convolution against the reference kernels.
+
+    `sums` are the outputs before an activation that clips; without, `expected` stands for them.
+    """
     assert actual.shape == expected.shape
     assert actual.dtype == expected.dtype
     if expected.dtype == np.int8:
@@ -114,4 +127,5 @@ def assert_agrees(actual, expected):
         assert difference.max() <= 1
         assert np.mean(difference == 0) >= 0.998
     else:
-        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+        largest = np.abs(expected if sums is None else sums).max()
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * largest)

@@ -51,7 +51,7 @@ def test_case_out_of_range_is_refused(fields, complaint):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_built_layer_follows_patterns_in_scattered_groups(dtype):
     case = LayerCase(32, 32, 8, dtype, group_size=4)
-    (convolution,) = lite.pack(build_layer(case), verify=False).report.convolutions
+    (convolution,) = lite.pack(build_layer(case), verify=False, min_speedup=0).report.convolutions
     assert convolution.packed
     assert convolution.group_size == 4
     assert convolution.type == dtype
@@ -127,7 +127,7 @@ def test_more_threads_than_processors_are_refused():
 def test_packed_model_is_timed_against_its_unpacked_form(tmp_path):
     dense = build_layer(SMALL)
     path = tmp_path / "packed.tflite"
-    path.write_bytes(lite.pack(dense, verify=False).model)
+    path.write_bytes(lite.pack(dense, verify=False, min_speedup=0).model)
     comparison = benchmark.benchmark_model(path, seconds=0.0)
     assert comparison.name == "packed.tflite"
     assert comparison.delegated == 1
@@ -143,7 +143,7 @@ def test_model_of_which_nothing_is_delegated_is_an_error():
 
 
 def test_standard_error_works_after_it_was_captured(capfd):
-    delegation.open_delegated(lite.pack(build_layer(SMALL), verify=False).model)
+    delegation.open_delegated(lite.pack(build_layer(SMALL), verify=False, min_speedup=0).model)
     captured = capfd.readouterr().err
     assert "nodes delegated" not in captured
     os.write(2, b"after")
@@ -152,8 +152,8 @@ def test_standard_error_works_after_it_was_captured(capfd):
 
 def small_network():
     inputs = keras.Input((8, 8, 3), batch_size=1)
-    x = network_models._relu(network_models._convolution(inputs, 16))
-    x = network_models._residual(network_models._residual(x, 16), 32)
+    x = network_models._relu(network_models._convolution(inputs, 64))
+    x = network_models._residual(network_models._residual(x, 64), 96)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, keras.layers.Dense(10)(x))
 

@@ -10,6 +10,9 @@ import small_models
 from tf_pconv import cli, lite
 from tf_pconv.lite.layer_case import LayerCase, build_layer
 
+ALL = ("--min_speedup", "0")
+"""Small layers gain nothing, and are packed on demand only."""
+
 
 @pytest.fixture
 def model_file(tmp_path):
@@ -139,13 +142,13 @@ def test_damaged_model_is_refused(refused, tmp_path):
 
 def test_convert_packs_floats(pruned_file):
     output = pruned_file.with_suffix(".tflite")
-    assert cli.main(["convert", str(pruned_file), "-o", str(output)]) == 0
+    assert cli.main(["convert", str(pruned_file), "-o", str(output), *ALL]) == 0
     assert len(lite.inspect(output).packed) == 2
 
 
 def test_convert_quantizes(pruned_file, calibration_file):
     output = pruned_file.with_suffix(".tflite")
-    command = ["convert", str(pruned_file), "-o", str(output), "--quantize", "int8"]
+    command = ["convert", str(pruned_file), "-o", str(output), "--quantize", "int8", *ALL]
     assert cli.main([*command, "--calibration", str(calibration_file)]) == 0
     packed = lite.inspect(output).packed
     assert [convolution.type for convolution in packed] == ["int8", "int8"]
@@ -168,7 +171,7 @@ def test_calibration_of_wrong_shape_is_refused(refused, pruned_file, tmp_path):
 def test_convert_packs_and_unpacks_tflite(tmp_path):
     dense, packed, unpacked = (tmp_path / f"{name}.tflite" for name in ("a", "b", "c"))
     dense.write_bytes(build_layer(LayerCase(16, 16, 6, "int8")))
-    assert cli.main(["convert", str(dense), "-o", str(packed)]) == 0
+    assert cli.main(["convert", str(dense), "-o", str(packed), *ALL]) == 0
     assert len(lite.inspect(packed).packed) == 1
     command = ["convert", str(packed), "-o", str(unpacked), "--pattern_format", "dense"]
     assert cli.main(command) == 0
@@ -185,7 +188,7 @@ def test_quantizing_a_tflite_is_refused(refused, tmp_path, calibration_file):
 def test_inspect_shows_packed_convolutions(pruned_file, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     output = pruned_file.with_suffix(".tflite")
-    assert cli.main(["convert", str(pruned_file), "-o", str(output)]) == 0
+    assert cli.main(["convert", str(pruned_file), "-o", str(output), *ALL]) == 0
     capsys.readouterr()
     assert cli.main(["inspect", str(output)]) == 0
     assert capsys.readouterr().out.count("PConv2D") == 2

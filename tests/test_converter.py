@@ -13,6 +13,7 @@ from small_models import CONFIG, sequential
 
 import tf_pconv
 from tf_pconv.lite import TFLiteConverter, UnverifiedWarning, flatbuffer, inspect, unpack
+from tf_pconv.lite.full_integer import request_int8
 from tf_pconv.lite.quiet import quiet_tensorflow
 from tf_pconv.patterns import get_library
 from tf_pconv.projection import kept_kernels, project
@@ -47,15 +48,19 @@ def samples(shape, count=4):
 
 def make_int8(converter, shape=(8, 8, 3)):
     """Asks for full-integer int8, inputs and outputs included."""
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: iter(samples(shape))
-    converter.target_spec.supported_ops = FULL_INTEGER
-    converter.inference_input_type = converter.inference_output_type = tf.int8
+    request_int8(converter, lambda: iter(samples(shape)))
+    return converter
+
+
+def from_keras_model(model):
+    """A converter that packs small layers too, where there is nothing to gain."""
+    converter = TFLiteConverter.from_keras_model(model)
+    converter.min_speedup = 0
     return converter
 
 
 def convert(model, pattern_format="fkw", int8=False, shape=(8, 8, 3)):
-    converter = TFLiteConverter.from_keras_model(model)
+    converter = from_keras_model(model)
     converter.pattern_format = pattern_format
     if int8:
         make_int8(converter, shape)
@@ -113,9 +118,9 @@ class TestRunning:
         if source == "keras":
             path = tmp_path / "model.tflite"
             model.export(path, format="litert", verbose=False)
-            packed = tf_pconv.lite.pack(path).model
+            packed = tf_pconv.lite.pack(path, min_speedup=0).model
         elif source == "sparse":
-            packed = tf_pconv.lite.pack(convert(model, "sparse", int8)[0]).model
+            packed = tf_pconv.lite.pack(convert(model, "sparse", int8)[0], min_speedup=0).model
         else:
             packed, _ = convert(model, int8=int8)
         x = rng.normal(size=(1, 8, 8, 3)) * 20
@@ -177,7 +182,7 @@ class TestDropIn:
         model = small()
         model.export(tmp_path / "saved", verbose=False)
         converter = TFLiteConverter.from_saved_model(str(tmp_path / "saved"))
-        converter.verify = False
+        converter.verify, converter.min_speedup = False, 0
         interpreter = Interpreter(model_content=unpack(converter.convert()))
         assert list(interpreter.get_signature_list()) == ["serving_default"]
         assert len(converter.report.packed) == 2
@@ -187,7 +192,7 @@ class TestDropIn:
         function = tf.function(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"))
         concrete = function.get_concrete_function(tf.TensorSpec([1, 8, 8, 8]))
         converter = TFLiteConverter.from_concrete_functions([concrete])
-        converter.verify = False
+        converter.verify, converter.min_speedup = False, 0
         converter.convert()
         assert [row.group_size for row in converter.report.packed] == [2]
 
@@ -198,7 +203,7 @@ class TestDropIn:
             reads.append(1)
             yield from samples((8, 8, 3))
 
-        converter = make_int8(TFLiteConverter.from_keras_model(small()))
+        converter = make_int8(from_keras_model(small()))
         converter.representative_dataset = data
         converter.convert()
         assert len(reads) == 1
@@ -271,15 +276,12 @@ class TestBadModels:
 
 
 class TestQuiet:
-    def test_only_progress_is_seen(self, capfd):
-        converter = TFLiteConverter.from_keras_model(small())
+    def test_nothing_is_seen_where_there_is_no_terminal(self, capfd):
+        converter = from_keras_model(small())
         converter.verify = False
         converter.convert()
-        out, err = capfd.readouterr()
-        assert out == ""
-        lines = [line for line in err.splitlines() if not line.startswith("tf_pconv: ")]
-        assert lines == []
-        assert "2 of 3 convolutions packed" in err
+        assert capfd.readouterr() == ("", "")
+        assert converter.report.title.startswith("2 of 3 convolutions packed")
 
     def test_held_back_messages_are_shown_with_an_error(self, capfd):
         with contextlib.suppress(RuntimeError), quiet_tensorflow():

@@ -17,9 +17,12 @@ from delegated_models import (
     pattern_kernel,
     random_input,
     run,
+    without_activation,
 )
+from tflite_models import pattern_weights
 
 import tf_pconv
+from tf_pconv.lite import model_builder
 
 FORMATS = ["dense", "sparse", "fkw"]
 
@@ -67,7 +70,25 @@ def test_single_convolutions(
     x = random_input(rng, model, shape)
     actual = run(open_delegated(model), x)
     assert delegated(capfd)[0] == 1
-    assert_agrees(actual, run(open_reference(model), x))
+    sums = run(open_reference(without_activation(model)), x)
+    assert_agrees(actual, run(open_reference(model), x), sums)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["dense", "packed"])
+@pytest.mark.parametrize("group_size", [1, 4])
+def test_halves_are_rounded_as_by_the_reference(rng, capfd, group_size, packed):
+    """Scales that are powers of two put every other sum half-way between two outputs."""
+    floats = pattern_weights(rng, 16, 12, group_size, kernels=3)
+    weights = (np.sign(floats) * rng.integers(1, 4, floats.shape)).astype(np.int8)
+    bias = rng.integers(-9, 10, 16, dtype=np.int32)
+    conv = model_builder.Conv(weights, np.full(16, 0.5, np.float32), bias, (1.0, -5))
+    model = model_builder.chain(conv, side=9, quantization=(1.0, 3)).serialize()
+    if packed:
+        model = tf_pconv.lite.pack(model, verify=False, min_speedup=0).model
+    x = rng.integers(-20, 21, (1, 9, 9, 12), dtype=np.int8)
+    actual = run(open_delegated(model), x)
+    assert delegated(capfd)[0] == 1
+    np.testing.assert_array_equal(actual, run(open_reference(model), x))
 
 
 def test_relu_n1_to_1_is_fused(rng, capfd):
@@ -79,7 +100,8 @@ def test_relu_n1_to_1_is_fused(rng, capfd):
     x = random_input(rng, model, shape) * 3
     actual = run(open_delegated(model), x)
     assert delegated(capfd)[:2] == (1, 1), "the converter has not fused the activation"
-    assert_agrees(actual, run(open_reference(model), x))
+    sums = run(open_reference(without_activation(model)), x)
+    assert_agrees(actual, run(open_reference(model), x), sums)
 
 
 def branches(rng):

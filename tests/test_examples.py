@@ -35,7 +35,7 @@ def test_workflow_trains_prunes_converts_and_writes(out, rng, capsys, monkeypatc
     monkeypatch.setattr(workflow, "SECONDS", 0.0)
     x = rng.normal(size=(48, 8, 8, 1)).astype(np.float32)
     y = (x.mean(axis=(1, 2, 3)) > 0).astype(int)
-    recipe = workflow.Recipe((8, 8), 1, 1, dense_rate=1e-2, pruned_rate=1e-2, batch_size=16)
+    recipe = workflow.Recipe((64, 64), 1, 1, dense_rate=1e-2, pruned_rate=1e-2, batch_size=16)
     workflow.run(workflow.Data(x[:32], y[:32], x[32:], y[32:]), recipe)
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("dense float32", "pruned int8", "test accuracy"))

@@ -1,9 +1,11 @@
 import copy
+import re
 
 import numpy as np
 import pytest
 from tflite_models import Conv, ModelBuilder, assert_same_model, chain, pattern_weights, quantize
 
+from tf_pconv import runtime
 from tf_pconv.lite import PackResult, fkw, flatbuffer, pack, pconv2d, unpack
 
 
@@ -17,7 +19,7 @@ def int8_conv(rng, filters=8, channels=6, **options):
 
 def pack_quietly(model):
     """Packs without the delegate; `test_verification` runs what comes out."""
-    return pack(model, verify=False)
+    return pack(model, verify=False, min_speedup=0)
 
 
 def reasons(builder):
@@ -391,6 +393,51 @@ def sparse_encoding(fb, dense, order):
             ]
         sparsity.dimMetadata.append(metadata)
     return sparsity, np.array([dense[prefix] for prefix in prefixes], np.float32)
+
+
+class TestMinSpeedup:
+    def test_what_a_dense_convolution_outruns_is_left(self, rng):
+        wide = int8_conv(rng, 64, 64, bias=False)
+        narrow = int8_conv(rng, 8, 64)
+        model = chain(wide, narrow, side=16).serialize()
+        result = pack(model, verify=False)
+        assert [row.packed for row in result.report.convolutions] == [True, False]
+        left = result.report.convolutions[1]
+        assert left.delegate == "where faster"
+        assert re.fullmatch(r"a predicted gain of 0\.\d\d is below min_speedup 1", left.reason)
+        assert f"where faster: {left.reason}" in " ".join(str(result.report).split())
+        assert unpack(result.model) == model
+        everything = pack(model, verify=False, min_speedup=0)
+        assert len(everything.report.packed) == 2
+        assert len(everything.model) < len(result.model)
+        assert not pack(model, verify=False, min_speedup=100).report.packed
+
+    def test_sides_that_only_an_input_decides(self, rng):
+        builder = chain(int8_conv(rng, 64, 64), side=1)
+        assert not pack(builder.serialize(), verify=False).report.packed
+        builder.graph.tensors[0].shapeSignature = [-1, -1, -1, 64]
+        assert pack(builder.serialize(), verify=False).report.packed
+
+    def test_shared_weights_are_packed_for_all_readers_or_none(self, rng):
+        builder = chain(int8_conv(rng, 64, 64, stride=2), int8_conv(rng, 64, 64), side=16)
+        builder.graph.operators[1].inputs[1] = builder.graph.operators[0].inputs[1]
+        gains = [
+            float(re.search(r"gain of ([\d.]+)", row.reason)[1])
+            for row in pack(builder.serialize(), verify=False, min_speedup=99).report.convolutions
+        ]
+        assert len(set(gains)) == 2
+        report = pack(builder.serialize(), verify=False, min_speedup=np.mean(gains)).report
+        assert not report.packed
+        assert "its weights are also read by CONV_2D" in [row.reason for row in report.convolutions]
+
+    def test_without_the_library_there_is_no_prediction(self, rng, monkeypatch, tmp_path):
+        monkeypatch.setattr(runtime, "__file__", str(tmp_path / "runtime.py"))
+        assert pack(chain(float_conv(rng)).serialize(), verify=False).report.packed
+
+    @pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf")])
+    def test_what_is_no_gain_is_refused(self, wrong):
+        with pytest.raises(ValueError, match="min_speedup is a number, at least 0"):
+            pack(b"", min_speedup=wrong)
 
 
 class TestBadFiles:

@@ -17,8 +17,8 @@ def names():
     model = keras.Sequential(
         [
             keras.Input((8, 8, 3)),
-            keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
-            keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
             keras.layers.GlobalAveragePooling2D(),
             keras.layers.Dense(4, activation="softmax"),
         ]
@@ -35,4 +35,4 @@ def test_example_runs(names):
     (output,) = interpreter.get_output_details()
     assert interpreter.get_tensor(output["index"]).sum() == pytest.approx(1.0, abs=1e-5)
     kernel = names["model"].layers[1].kernel
-    assert np.count_nonzero(kernel) == 16 * 4 * round(16 * 9 / (4 * 8))
+    assert np.count_nonzero(kernel) == 64 * 4 * round(64 * 9 / (4 * 8))

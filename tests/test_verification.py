@@ -19,14 +19,14 @@ def delegate():
         pytest.skip(str(error))
 
 
-def model(rng, int8, **options):
+def model(rng, int8, activation="RELU", **options):
     """Two convolutions, the second with a stride; returns the bytes of the file."""
     shapes = [(8, 6), (10, 8)]
     weights = [pattern_weights(rng, *shape, group_size=2) for shape in shapes]
     weights = [quantize(w) if int8 else (w, None) for w in weights]
     first, second = weights
     return chain(
-        Conv(*first, activation="RELU", **options),
+        Conv(*first, activation=activation, **options),
         Conv(*second, stride=2, padding="VALID"),
         side=9,
     ).serialize()
@@ -49,8 +49,8 @@ def with_changed_weights(packed, change):
 class TestWithTheDelegate:
     @pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
     def test_packed_convolutions_agree(self, rng, delegate, int8, activation):
-        original = model(rng, int8)
-        agreements = verify_packed(original, pack(original, verify=False).model)
+        original = model(rng, int8, activation)
+        agreements = verify_packed(original, pack(original, verify=False, min_speedup=0).model)
         assert [agreement.name for agreement in agreements] == ["conv0", "conv1"]
         for agreement in agreements:
             assert agreement.ok
@@ -61,11 +61,11 @@ class TestWithTheDelegate:
         weights = pattern_weights(rng, 8, 6)
         conv = Conv(*(quantize(weights) if int8 else (weights, None)), bias=False)
         original = chain(conv).serialize()
-        assert verify_packed(original, pack(original, verify=False).model)[0].ok
+        assert verify_packed(original, pack(original, verify=False, min_speedup=0).model)[0].ok
 
     def test_one_wrong_weight_is_found(self, rng, delegate, int8):
         original = model(rng, int8)
-        packed = pack(original, verify=False).model
+        packed = pack(original, verify=False, min_speedup=0).model
 
         def change(weights):
             weights.values[np.abs(weights.values).argmax()] *= -1
@@ -75,7 +75,7 @@ class TestWithTheDelegate:
 
     def test_a_wrong_channel_is_found(self, rng, delegate, int8):
         original = model(rng, int8)
-        packed = pack(original, verify=False).model
+        packed = pack(original, verify=False, min_speedup=0).model
 
         def change(weights):
             used = weights.kernel_channels[: weights.group_begin[1]]
@@ -85,7 +85,7 @@ class TestWithTheDelegate:
             verify_packed(original, with_changed_weights(packed, change))
 
     def test_a_file_with_another_original_is_refused(self, rng, delegate, int8):
-        other = pack(model(rng, int8), verify=False).model
+        other = pack(model(rng, int8), verify=False, min_speedup=0).model
         with pytest.raises(VerificationError):
             verify_packed(model(rng, int8), other)
 
@@ -99,7 +99,7 @@ class TestWithTheDelegate:
 
         monkeypatch.setattr(fkw, "encode", wrong)
         with pytest.raises(VerificationError, match='pattern_format = "dense"'):
-            pack(model(rng, int8))
+            pack(model(rng, int8), min_speedup=0)
 
 
 class TestInputs:
@@ -137,10 +137,10 @@ class TestWithoutTheDelegate:
 
         monkeypatch.setattr("tf_pconv.runtime.load_delegate", missing)
         with pytest.warns(UnverifiedWarning, match="not verified: The delegate library is missing"):
-            result = pack(model(rng, int8=False))
+            result = pack(model(rng, int8=False), min_speedup=0)
         assert len(result.report.packed) == 2
 
     def test_not_asked_for(self, rng, recwarn, monkeypatch):
         monkeypatch.delattr("tf_pconv.runtime.load_delegate")
-        assert len(pack(model(rng, int8=False), verify=False).report.packed) == 2
+        assert len(pack(model(rng, int8=False), verify=False, min_speedup=0).report.packed) == 2
         assert not recwarn

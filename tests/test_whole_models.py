@@ -4,12 +4,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from delegated_models import DELEGATED, assert_agrees, open_delegated, open_reference, run
+from delegated_models import (
+    DELEGATED,
+    assert_agrees,
+    open_delegated,
+    open_reference,
+    run,
+    without_activation,
+)
 from keras import layers
 
 import tf_pconv
 from tf_pconv.lite.convolutions import PCONV_2D, find_convolutions
 from tf_pconv.lite.flatbuffer import parse, serialize
+from tf_pconv.lite.full_integer import request_int8
 from tf_pconv.projection import kept_kernels, project
 
 SHAPE = (16, 16, 3)
@@ -98,11 +106,9 @@ def pruned(architecture, group_size):
 def packed(model, images, int8):
     converter = tf_pconv.lite.TFLiteConverter.from_keras_model(model)
     converter.verify = False  # the tests compare
+    converter.min_speedup = 0  # small layers too
     if int8:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([image[None]] for image in images[:16])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        request_int8(converter, lambda: ([image[None]] for image in images[:16]))
     return converter.convert()
 
 
@@ -148,7 +154,8 @@ def test_every_convolution_agrees_on_the_inputs_of_the_reference(case):
     for convolution in convolutions:
         single, ends = alone(model, convolution)
         x, expected = (reference.get_tensor(numbers[name]) for name in ends)
-        assert_agrees(run(open_delegated(single), x), expected)
+        sums = run(open_reference(without_activation(single)), x)
+        assert_agrees(run(open_delegated(single), x), expected, sums)
 
 
 def test_the_whole_model_decides_as_the_reference(case, capfd):

@@ -15,10 +15,10 @@ from tf_pconv.commands.files import (
     existing,
     load_keras_model,
     required_output,
-    step,
     written_whole,
 )
 from tf_pconv.lite.full_integer import request_int8
+from tf_pconv.progress import step
 
 
 def _define_convert(values: flags.FlagValues) -> None:
@@ -41,6 +41,13 @@ def _define_convert(values: flags.FlagValues) -> None:
         "fkw",
         ["fkw", "sparse", "dense"],
         "fkw: packed, needs the delegate; sparse: TensorFlow Lite's own; dense: as they are.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "min_speedup",
+        1.0,
+        "Predicted gain below which fkw leaves a convolution as it is; 0 packs all.",
+        0.0,
         flag_values=values,
     )
     flags.DEFINE_bool(
@@ -71,7 +78,7 @@ def _repack(path: pathlib.Path, values: flags.FlagValues) -> bytes:
     if values.pattern_format == "dense":
         return lite.unpack(path)
     with step("Packing"):
-        result = lite.pack(path, verify=values.verify)
+        result = lite.pack(path, verify=values.verify, min_speedup=values.min_speedup)
     print(result.report)
     return result.model
 
@@ -82,6 +89,7 @@ def _convert_keras(path: pathlib.Path, values: flags.FlagValues) -> bytes:
     converter = lite.TFLiteConverter.from_keras_model(model)
     converter.pattern_format = values.pattern_format
     converter.verify = values.verify
+    converter.min_speedup = values.min_speedup
     if calibration is not None:
         _quantize(converter, model, calibration, values.calibration_samples)
     try:

@@ -12,9 +12,9 @@ from tf_pconv.commands.files import (
     existing,
     load_keras_model,
     required_output,
-    step,
     written_whole,
 )
+from tf_pconv.progress import step
 
 
 def _define_prune(values: flags.FlagValues) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from tf_pconv.lite.inspection import ModelReport, inspect
 from tf_pconv.lite.packing import pack
 from tf_pconv.lite.quiet import quiet_tensorflow
+from tf_pconv.progress import step
 
 PATTERN_FORMATS = ("fkw", "sparse", "dense")
 
@@ -33,6 +33,8 @@ class TFLiteConverter:
             The last two run anywhere, and are accelerated where the delegate is present.
         verify: Whether `"fkw"` compares every packed convolution, run by the delegate, with the
             original (default True).
+        min_speedup: Predicted gain below which `"fkw"` leaves a convolution as it is (default 1);
+            0 packs all. See `pack`.
         report: After `convert`: each convolution with what was done and why not; prints as a table.
 
     Example:
@@ -45,15 +47,17 @@ class TFLiteConverter:
     _hint: str
     pattern_format: str
     verify: bool
+    min_speedup: float
     report: ModelReport | None
 
-    _OWN = ("_converter", "_hint", "pattern_format", "verify", "report")
+    _OWN = ("_converter", "_hint", "pattern_format", "verify", "min_speedup", "report")
 
     def __init__(self, converter: Any):
         self._converter = converter
         self._hint = ""  # What an error of TensorFlow's converter is likely to mean.
         self.pattern_format = "fkw"
         self.verify = True
+        self.min_speedup = 1.0
         self.report = None
 
     @classmethod
@@ -96,8 +100,8 @@ class TFLiteConverter:
             VerificationError: A packed convolution does not compute what the original does.
             Exception: Whatever TensorFlow's converter raises.
         """
-        _say("Converting with TensorFlow Lite.")
-        content = self._convert_sparse() if self.pattern_format == "sparse" else self._convert()
+        with step("Converting with TensorFlow Lite"):
+            content = self._convert_sparse() if self.pattern_format == "sparse" else self._convert()
         if self.pattern_format == "fkw":
             content = self._pack(content)
         else:
@@ -106,10 +110,9 @@ class TFLiteConverter:
         return content
 
     def _pack(self, content: bytes) -> bytes:
-        _say("Packing patterns" + (" and comparing with the originals." if self.verify else "."))
-        result = pack(content, verify=self.verify)
+        with step("Packing" + (" and comparing with the original" if self.verify else "")):
+            result = pack(content, verify=self.verify, min_speedup=self.min_speedup)
         self.report = result.report
-        _say(result.report.title + ".")
         if result.report.convolutions and not result.report.packed:
             warnings.warn(
                 "No convolution was packed, so the file will not be faster: "
@@ -213,8 +216,10 @@ def _precision_hint(model: Any) -> str:
     """Says how to convert a model of mixed precision, which TensorFlow Lite's converter refuses."""
     if _is_tf_keras(model):
         return ""
+    from tf_pconv.keras_internals import flatten_layers
+
     half = [
-        layer for layer in model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")
+        layer for layer in flatten_layers(model) if layer.compute_dtype in ("float16", "bfloat16")
     ]
     if not half:
         return ""
@@ -226,7 +231,3 @@ def _precision_hint(model: Any) -> str:
 
 def _is_tf_keras(model: Any) -> bool:
     return any(base.__module__.startswith("tf_keras.") for base in type(model).__mro__)
-
-
-def _say(progress: str) -> None:
-    print(f"tf_pconv: {progress}", file=sys.stderr, flush=True)

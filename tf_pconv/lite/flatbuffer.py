@@ -129,6 +129,12 @@ def enum_name(enumeration: type, value: int) -> str:
     return names.get(value, str(value))
 
 
+def shape_signature(tensor: Any) -> tuple[int, ...]:
+    """Returns a tensor's shape; -1 stands for a side that only an input decides."""
+    has_none = tensor.shapeSignature is None or len(tensor.shapeSignature) == 0
+    return tuple(int(side) for side in items(tensor.shape if has_none else tensor.shapeSignature))
+
+
 def builtin_code(operator_code: Any) -> int:
     """Returns the builtin operator of an operator code; old files use the deprecated field."""
     return max(operator_code.builtinCode, operator_code.deprecatedBuiltinCode)

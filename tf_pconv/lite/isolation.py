@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
 
 from tf_pconv.lite.convolutions import Convolution
-from tf_pconv.lite.flatbuffer import schema
+from tf_pconv.lite.flatbuffer import enum_name, schema
+
+_LIMITS = {
+    "NONE": (-math.inf, math.inf),
+    "RELU": (0.0, math.inf),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU6": (0.0, 6.0),
+}
+"""Range of the outputs of each fused activation that `PConv2D` knows."""
 
 
 def isolate(model: Any, convolution: Convolution) -> Any:
@@ -55,6 +64,18 @@ def isolate_dense(model: Any, convolution: Convolution) -> Any:
         _make_constant(alone, bias, np.zeros(bias.shape, np.int32))
     _make_constant(alone, graph.tensors[1], dense)
     return alone
+
+
+def take_activation(alone: Any) -> tuple[float, float]:
+    """Removes the fused activation of a CONV_2D that stands alone; returns the limits it set."""
+    fb = schema()
+    (operator,) = alone.subgraphs[0].operators
+    operator.builtinOptions = copy.copy(operator.builtinOptions)
+    activation = enum_name(
+        fb.ActivationFunctionType, operator.builtinOptions.fusedActivationFunction
+    )
+    operator.builtinOptions.fusedActivationFunction = fb.ActivationFunctionType.NONE
+    return _LIMITS[activation]
 
 
 def _make_constant(model: Any, tensor: Any, values: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import dataclasses
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +21,18 @@ from tf_pconv.lite.convolutions import (
     Graph,
     find_convolutions,
 )
-from tf_pconv.lite.flatbuffer import builtin_code, items, load, parse, schema, serialize
+from tf_pconv.lite.flatbuffer import (
+    builtin_code,
+    items,
+    load,
+    parse,
+    schema,
+    serialize,
+    shape_signature,
+)
 from tf_pconv.lite.inspection import ModelReport, report_convolutions
 from tf_pconv.lite.pattern_weights import PatternWeights
+from tf_pconv.lite.prediction import predict_least_speedup
 
 # Metadata that names operators by their place, which removing a DENSIFY would change.
 _OPERATOR_PLACES = b"model_control_dependencies"
@@ -44,26 +54,32 @@ class PackResult:
     report: ModelReport
 
 
-def pack(model: bytes | str | os.PathLike, *, verify: bool = True) -> PackResult:
+def pack(
+    model: bytes | str | os.PathLike, *, verify: bool = True, min_speedup: float = 1.0
+) -> PackResult:
     """Packs the convolutions of a `.tflite` that follow patterns.
 
     A CONV_2D (or DENSIFY + CONV_2D) with constant weights, stride 1 or 2, dilation 1, all float32
     or all int8 (per channel, zero point 0), becomes the custom operator `PConv2D` of `docs/fkw.md`
     where its 3x3 kernels follow patterns, or where at most half of its 1x1 kernels are kept (int8
-    only). Patterns and filter groups are recognised from the
-    weights alone. Everything else stays as it is: float16 files, dynamic-range quantisation and
-    int16 activations too. The packed file needs the delegate.
+    only). Patterns and filter groups are recognised from the weights alone. Everything else stays
+    as it is: float16 files, dynamic-range quantisation and int16 activations too. The packed file
+    needs the delegate.
 
     Args:
         model: The bytes of a `.tflite`, or its path.
         verify: Whether to compare every packed convolution, run by the delegate, with the
             original; without the delegate library this is a warning.
+        min_speedup: Predicted gain over a dense convolution, on the processor where it is least,
+            below which one is left as it is: the delegate can still take it where that pays.
+            0 packs all, for the smallest file; without the delegate library there is no
+            prediction, and all are packed too.
 
     Returns:
-        The packed file and a report. Where nothing follows patterns, the file as it was.
+        The packed file and a report. Where there is nothing to pack, the file as it was.
 
     Raises:
-        ValueError: Not a readable TFLite file.
+        ValueError: Not a readable TFLite file, or a `min_speedup` that is no number from 0 on.
         VerificationError: A packed convolution does not compute what the original does.
 
     Example:
@@ -71,18 +87,22 @@ def pack(model: bytes | str | os.PathLike, *, verify: bool = True) -> PackResult
         >>> print(result.report)
         >>> pathlib.Path("packed.tflite").write_bytes(result.model)
     """
+    if not 0 <= min_speedup < math.inf:
+        raise ValueError(f"min_speedup is a number, at least 0; received {min_speedup!r}.")
     original = load(model)
     parsed = parse(original)
     convolutions = find_convolutions(parsed)
+    encoded = {
+        _weights_key(conv): fkw.encode(conv.patterns)
+        for conv in convolutions
+        if conv.kind != PCONV_2D and conv.patterns is not None
+    }
+    _leave_slow(parsed, convolutions, encoded, min_speedup)
     _leave_shared_weights(parsed, convolutions)
     chosen = [conv for conv in convolutions if conv.kind != PCONV_2D and not conv.reason]
     if not chosen:
         return PackResult(original, report_convolutions(convolutions, len(original)))
-    stored = {
-        _weights_key(conv): fkw.encode(conv.patterns)
-        for conv in chosen
-        if conv.patterns is not None
-    }
+    stored = {_weights_key(conv): encoded[_weights_key(conv)] for conv in chosen}
     for conv in chosen:
         operator = parsed.subgraphs[conv.subgraph].operators[conv.operator]
         _make_packed(parsed, operator, conv.weights_tensor)
@@ -145,6 +165,29 @@ def unpack(model: bytes | str | os.PathLike) -> bytes:
 
 def _weights_key(convolution: Convolution) -> TensorKey:
     return convolution.subgraph, convolution.weights_tensor
+
+
+def _leave_slow(
+    model: Any,
+    convolutions: list[Convolution],
+    encoded: dict[TensorKey, bytes],
+    min_speedup: float,
+) -> None:
+    """Gives a reason to convolutions that a dense one is expected to outrun somewhere."""
+    if min_speedup == 0:
+        return
+    for conv in convolutions:
+        if conv.reason or _weights_key(conv) not in encoded:
+            continue
+        graph = model.subgraphs[conv.subgraph]
+        operator = graph.operators[conv.operator]
+        gain = predict_least_speedup(
+            encoded[_weights_key(conv)],
+            operator.builtinOptions,
+            shape_signature(graph.tensors[operator.inputs[0]]),
+        )
+        if gain is not None and gain < min_speedup:
+            conv.reason = f"a predicted gain of {gain:.2f} is below min_speedup {min_speedup:g}"
 
 
 def _leave_shared_weights(model: Any, convolutions: list[Convolution]) -> None:

@@ -1,0 +1,52 @@
+"""Where packing pays: the delegate's own prediction, asked without an interpreter."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tf_pconv.lite.flatbuffer import schema
+
+UNKNOWN_SIDE = 32
+"""Stands for a height or width that only an input decides."""
+
+
+def predict_least_speedup(fkw: bytes, options: Any, input_shape: Sequence[int]) -> float | None:
+    """Predicts the gain of a packed convolution over a dense one, whatever the processor.
+
+    Args:
+        fkw: Its weights.
+        options: Its `Conv2DOptionsT`.
+        input_shape: Batch, height, width and channels; -1 where only an input decides.
+
+    Returns:
+        How many times faster than dense in XNNPACK the delegate expects to be on the processor
+        where that is least, one thread; None where the delegate library is missing.
+    """
+    from tf_pconv.runtime import delegate_path
+
+    try:
+        predict = _load(delegate_path())
+    except FileNotFoundError:
+        return None
+    batch, height, width, _ = input_shape
+    return predict(
+        fkw,
+        len(fkw),
+        max(batch, 1),
+        UNKNOWN_SIDE if height == -1 else height,
+        UNKNOWN_SIDE if width == -1 else width,
+        options.strideH,
+        options.strideW,
+        options.padding == schema().Padding.SAME,
+    )
+
+
+@functools.cache
+def _load(path: str) -> Callable[..., float]:
+    predict = ctypes.CDLL(path).tf_pconv_predict_least_speedup
+    predict.restype = ctypes.c_double
+    predict.argtypes = [ctypes.c_char_p, ctypes.c_size_t, *[ctypes.c_int32] * 6]
+    return predict
