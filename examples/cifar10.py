@@ -12,7 +12,7 @@ The file is an .npz that holds either
 By default the whole takes about an hour on two cores.
 """
 
-import tf_pconv_quiet  # noqa: F401, before TensorFlow, which then loads without its chatter
+import tf_pconv.quiet_start  # noqa: F401, before TensorFlow, which then loads without its chatter
 
 # isort: split
 import itertools

@@ -6,7 +6,7 @@ The 1,797 images come with scikit-learn, so that nothing is downloaded; they are
     python examples/digits.py --seeds 3 --group_size 1
 """
 
-import tf_pconv_quiet  # noqa: F401, before TensorFlow, which then loads without its chatter
+import tf_pconv.quiet_start  # noqa: F401, before TensorFlow, which then loads without its chatter
 
 # isort: split
 import numpy as np

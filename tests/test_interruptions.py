@@ -124,7 +124,7 @@ class TestQuietStart:
         lines += ["raise RuntimeError('broken')"] * failing
         (folder / "tensorflow.py").write_text("\n".join(lines))
         variables = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-        show = "import os, tf_pconv_quiet; print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
+        show = "import os, tf_pconv.quiet_start; print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
         return subprocess.run(
             [sys.executable, "-c", show],
             capture_output=True,
@@ -150,7 +150,7 @@ class TestQuietStart:
     def test_errors_are_shown(self, tmp_path):
         process = self.start(tmp_path, failing=True)
         assert process.returncode == 1
-        assert process.stderr.startswith(self.LINES[-1])
+        assert self.LINES[-1] in process.stderr
         assert process.stderr.endswith("RuntimeError: broken\n")
 
     def test_ctrl_c_ends_it_at_once(self, tmp_path):
@@ -158,7 +158,7 @@ class TestQuietStart:
             "import os, time\nos.write(1, b'loading')\ntime.sleep(60)\n"
         )
         with subprocess.Popen(
-            [sys.executable, "-c", "import tf_pconv_quiet"],
+            [sys.executable, "-c", "import tf_pconv.quiet_start"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "TF_CPP_MIN_LOG_LEVEL": "3"},

@@ -6,22 +6,22 @@ Training, conversion and execution in order of use: `PatternConfig`, `plan`, `pr
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tf_pconv import schedules
-from tf_pconv.callbacks import UpdatePatternStep
-from tf_pconv.config import LayerRule, PatternConfig
-from tf_pconv.patterns import PatternLibrary, get_library, natural_patterns
-from tf_pconv.planning import plan
-from tf_pconv.pruning import prune_patterns, strip_pruning, update_pattern_step
-from tf_pconv.report import plot_patterns
-from tf_pconv.schedules import ConstantSparsity, PolynomialDecay
-from tf_pconv.wrappers import PatternWrapper
+from tf_pconv.lazy import lazy_names
+from tf_pconv.registration import register_on_import_of_keras
 
 if TYPE_CHECKING:
-    from tf_pconv import lite
+    from tf_pconv import lite, schedules
+    from tf_pconv.callbacks import UpdatePatternStep
+    from tf_pconv.config import LayerRule, PatternConfig
+    from tf_pconv.patterns import PatternLibrary, get_library, natural_patterns
+    from tf_pconv.planning import plan
+    from tf_pconv.pruning import prune_patterns, strip_pruning, update_pattern_step
+    from tf_pconv.report import plot_patterns
     from tf_pconv.runtime import delegate_path, load_delegate
+    from tf_pconv.schedules import ConstantSparsity, PolynomialDecay
+    from tf_pconv.wrappers import PatternWrapper
 
 __version__ = "0.1.0"
 
@@ -46,21 +46,29 @@ __all__ = [
     "update_pattern_step",
 ]
 
-# Imported when first used: training needs neither TensorFlow Lite nor the delegate.
-_LAZY = {
-    "lite": ("tf_pconv.lite", None),
-    "delegate_path": ("tf_pconv.runtime", "delegate_path"),
-    "load_delegate": ("tf_pconv.runtime", "load_delegate"),
-}
+# Training needs neither TensorFlow Lite nor the delegate, and these need no Keras.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "ConstantSparsity": "schedules",
+        "LayerRule": "config",
+        "PatternConfig": "config",
+        "PatternLibrary": "patterns",
+        "PatternWrapper": "wrappers",
+        "PolynomialDecay": "schedules",
+        "UpdatePatternStep": "callbacks",
+        "delegate_path": "runtime",
+        "get_library": "patterns",
+        "lite": "lite",
+        "load_delegate": "runtime",
+        "natural_patterns": "patterns",
+        "plan": "planning",
+        "plot_patterns": "report",
+        "prune_patterns": "pruning",
+        "schedules": "schedules",
+        "strip_pruning": "pruning",
+        "update_pattern_step": "pruning",
+    },
+)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'tf_pconv' has no attribute '{name}'")
-    module_name, attribute = _LAZY[name]
-    module = importlib.import_module(module_name)
-    return module if attribute is None else getattr(module, attribute)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+register_on_import_of_keras()

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from absl import flags
 
 from tf_pconv.commands.command import Command, UsageError
-from tf_pconv.commands.files import define_overwrite, existing, new_output, step, written_whole
+from tf_pconv.commands.files import define_overwrite, existing, new_output, written_whole
 from tf_pconv.lite import benchmark, benchmark_report, network_case, suites
 from tf_pconv.lite.layer_case import LayerCase
 from tf_pconv.lite.machine import describe_machine
+from tf_pconv.progress import step
 
 
 def _define_bench(values: flags.FlagValues) -> None:
@@ -103,6 +104,8 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     for network in _network_cases(values):
         time_network = functools.partial(benchmark.benchmark_network, network, values.cache)
         runs.append((network.name, functools.partial(time_network, **settings)))
+    from tf_pconv import quiet_start  # noqa: F401, before the first of them loads TensorFlow
+
     comparisons = []
     for number, (name, run) in enumerate(runs, 1):
         with step(f"{number} of {len(runs)}: {name}"):

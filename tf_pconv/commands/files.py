@@ -7,12 +7,15 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import keras
 from absl import flags
-from rich.console import Console
 
 from tf_pconv.commands.command import UsageError
+from tf_pconv.progress import step
+
+if TYPE_CHECKING:
+    import keras
 
 
 def existing(path: str, *suffixes: str) -> pathlib.Path:
@@ -69,14 +72,11 @@ def written_whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
         temporary.replace(path)
 
 
-@contextlib.contextmanager
-def step(text: str) -> Iterator[None]:
-    """Shows on standard error what is going on."""
-    with Console(stderr=True).status(text):
-        yield
-
-
 def load_keras_model(path: pathlib.Path) -> keras.Model:
     """Returns the model of a `.keras` file."""
     with step(f"Loading {path}"):
+        from tf_pconv import quiet_start  # noqa: F401, before Keras, which loads TensorFlow
+
+        import keras  # isort: skip
+
         return keras.saving.load_model(path)

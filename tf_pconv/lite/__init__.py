@@ -7,8 +7,9 @@ is described in `docs/fkw.md`.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tf_pconv.lazy import lazy_names
 
 if TYPE_CHECKING:
     from tf_pconv.lite.converter import TFLiteConverter
@@ -35,27 +36,20 @@ __all__ = [
     "verify_packed",
 ]
 
-# Imported when first used, so that inspecting a file does not wait for the converter.
-_MODULES = {
-    "TFLiteConverter": "converter",
-    "ConvolutionReport": "inspection",
-    "ModelReport": "inspection",
-    "inspect": "inspection",
-    "PackResult": "packing",
-    "pack": "packing",
-    "unpack": "packing",
-    "Agreement": "verification",
-    "UnverifiedWarning": "verification",
-    "VerificationError": "verification",
-    "verify_packed": "verification",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'tf_pconv.lite' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"tf_pconv.lite.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# So that inspecting a file does not wait for the converter.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "TFLiteConverter": "converter",
+        "ConvolutionReport": "inspection",
+        "ModelReport": "inspection",
+        "inspect": "inspection",
+        "PackResult": "packing",
+        "pack": "packing",
+        "unpack": "packing",
+        "Agreement": "verification",
+        "UnverifiedWarning": "verification",
+        "VerificationError": "verification",
+        "verify_packed": "verification",
+    },
+)

@@ -18,16 +18,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-_STDERR = 2
+from tf_pconv.lite.stderr import STDERR, diverted_stderr
+
 _CHATTER = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
-
-
-def main() -> int:
-    """Runs the command line `tf-pconv`."""
-    with _interruptible():
-        from tf_pconv import cli
-
-    return cli.main()
 
 
 @contextlib.contextmanager
@@ -44,29 +37,15 @@ def _interruptible() -> Iterator[None]:
 
 
 def _load_tensorflow() -> None:
-    with contextlib.suppress(ImportError):  # Who needs it will say so.
-        importlib.import_module("tensorflow")
-
-
-def _load_tensorflow_quietly() -> None:
-    try:
-        original = os.dup(_STDERR)
-    except OSError:  # There is no standard error.
-        _load_tensorflow()
-        return
     with tempfile.TemporaryFile() as held:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        os.dup2(held.fileno(), _STDERR)
-        try:
-            _load_tensorflow()
-        finally:
-            os.dup2(original, _STDERR)
-            os.close(original)
+        # Who needs TensorFlow will say so.
+        with diverted_stderr(held) as original, contextlib.suppress(ImportError):
+            importlib.import_module("tensorflow")
+        if original is not None:
             held.seek(0)
-            os.write(_STDERR, b"".join(line for line in held if not _CHATTER.match(line)))
+            os.write(STDERR, b"".join(line for line in held if not _CHATTER.match(line)))
 
 
-if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
+if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0" and "tensorflow" not in sys.modules:
     with _interruptible():
-        _load_tensorflow_quietly()
+        _load_tensorflow()
