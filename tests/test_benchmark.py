@@ -168,8 +168,8 @@ def test_network_is_timed_and_kept_for_the_next_time(dtype, tmp_path, monkeypatc
     second = benchmark.benchmark_network(case, tmp_path, seconds=0.0)
     assert kept.stat().st_mtime_ns == written
     assert first.case == second.case == case
-    # All 3x3 convolutions but the first; what lies between may be taken as well.
-    assert first.delegated >= 4
+    # Those of the first block at least: smaller maps need not pay.
+    assert first.delegated >= 2
     assert first.largest_difference <= (5 if dtype == "int8" else 1e-4)
 
 
