@@ -150,7 +150,7 @@ def test_lone_wrapper_refuses_to_train_without_updates():
 @pytest.mark.parametrize(
     ("layer", "error", "message"),
     [
-        (layers.Dense(3), TypeError, "Dense layers are not pruned"),
+        (layers.Dense(3), TypeError, "not a Conv2D"),
         ("conv", TypeError, "builtins.str is not a Keras 3 layer"),
         (layers.DepthwiseConv2D(5), ValueError, "depthwise 5x5"),
         (layers.Conv2D(8, 3, data_format="channels_first"), ValueError, "channels_first"),

@@ -39,7 +39,8 @@ class LayerPlan:
         weights: Weights of the kernel.
         kept: Weights kept at the end.
         accelerated: Whether the delegate will take the layer.
-        reason: Why it is left dense or not accelerated, or on which condition it is; or empty.
+        reason: Why it is left dense (after a semicolon, what would prune it) or not accelerated, or
+            on which condition it is; or empty.
         layer: The layer itself.
         config: Its configuration, rules applied; None: left dense.
     """
@@ -277,7 +278,7 @@ def _density_refusal(target: PruningTarget) -> str:
     channels = target.shape[2]
     kernels = channels if target.kernels is None else target.kernels
     if target.library is None and kernels > MOST_KEPT * channels:
-        return f"{kernels} of {channels} kernels kept: accelerated up to half"
+        return "keeps more than half"
     return ""
 
 
@@ -291,13 +292,13 @@ def _refusal(found: _Found, skip: bool | None, default: str) -> str:
     if skip:
         return "skipped by a rule"
     if skip is None and not is_exact_class(found.layer):
-        return "a subclass may change its kernel; skip=False prunes it"
+        return "a subclass may change its kernel; skip=False in a LayerRule prunes it"
     return default if skip is None else ""
 
 
 def _left_by_default(found: list[_Found]) -> dict[int, str]:
     """Returns the layers that are left dense unless a rule forces them, by id, and why."""
-    force = "; skip=False prunes it"
+    force = "; skip=False in a LayerRule prunes it"
     convolutions = [each for each in found if each.is_convolution]
     reasons = {}
     if found and found[-1].is_convolution:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -64,7 +64,10 @@ class PlanRow(Protocol):
 
     @property
     def reason(self) -> str:
-        """Why it is left dense or not accelerated, or empty."""
+        """Why it is left dense (after a semicolon, what would prune it) or not accelerated.
+
+        Of an accelerated layer the condition; or empty.
+        """
 
 
 def render_plan(rows: Sequence[PlanRow], title: str = "", width: int | None = None) -> str:
@@ -78,10 +81,11 @@ def render_plan(rows: Sequence[PlanRow], title: str = "", width: int | None = No
     """
     parts = [title, ""] if title else []
     width = columns(WIDTH) if width is None else width
-    return to_text(*parts, _plan_table(rows), "", _plan_summary(rows), width=width)
+    table = _plan_table(rows, is_wide=width >= WIDTH)
+    return to_text(*parts, table, "", _plan_summary(rows), *_remedies(rows), width=width)
 
 
-def _plan_table(rows: Sequence[PlanRow]) -> Table:
+def _plan_table(rows: Sequence[PlanRow], is_wide: bool) -> Table:
     from rich import box
     from rich.table import Table
 
@@ -90,26 +94,45 @@ def _plan_table(rows: Sequence[PlanRow]) -> Table:
     table.add_column("layer", overflow="fold", max_width=20)
     table.add_column("kernel", overflow="fold", max_width=16)
     table.add_column("what is done", overflow="fold")
-    table.add_column("weights", justify="right", no_wrap=True)
+    if is_wide:
+        table.add_column("weights", justify="right", no_wrap=True)
     table.add_column("kept", justify="right", no_wrap=True)
-    table.add_column("delegate", overflow="fold", max_width=16)
+    table.add_column("accelerated", overflow="fold", max_width=16)
     for row in rows:
         shape = "x".join(map(str, row.shape))
         table.add_row(
             row.name,
             shape if row.kind == "Conv2D" else f"{row.kind} {shape}",
-            row.action if row.pruned else f"{row.action}: {row.reason}",
-            f"{row.weights:,}",
+            row.action if row.pruned else f"{row.action}: {_cause_and_remedy(row)[0]}",
+            *([f"{row.weights:,}"] if is_wide else []),
             f"{row.kept:,}",
-            _delegate_cell(row),
+            _accelerated_cell(row),
         )
     return table
 
 
-def _delegate_cell(row: PlanRow) -> str:
+def _accelerated_cell(row: PlanRow) -> str:
     if not row.pruned:
-        return "no"
-    return row.reason or "accelerated"
+        return ""
+    answer = "yes" if row.accelerated else "no"
+    return f"{answer}, {row.reason}" if row.reason else answer
+
+
+def _cause_and_remedy(row: PlanRow) -> tuple[str, str]:
+    cause, _, remedy = row.reason.partition("; ")
+    return cause, remedy
+
+
+def _remedies(rows: Sequence[PlanRow]) -> Iterator[str]:
+    """Yields a sentence for each thing that would prune layers that are left dense."""
+    causes: dict[str, dict[str, None]] = {}
+    for row in rows:
+        cause, remedy = _cause_and_remedy(row)
+        if remedy and not row.pruned:
+            causes.setdefault(remedy, {})[cause] = None
+    for remedy, found in causes.items():
+        sentence = f"{', '.join(found)}: {remedy}."
+        yield sentence[0].upper() + sentence[1:]
 
 
 def _plan_summary(rows: Sequence[PlanRow]) -> str:

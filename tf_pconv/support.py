@@ -29,7 +29,7 @@ def pruning_refusal(layer: Any) -> str | None:
     if not isinstance(layer, keras.Layer):
         return f"{type(layer).__module__}.{type(layer).__name__} is not a Keras 3 layer"
     if not is_prunable_class(layer):
-        return f"{type(layer).__name__} layers are not pruned"
+        return "not a Conv2D"
     if layer.data_format != "channels_last":
         return "channels_first; pruning needs channels_last"
     if layer.dtype_policy.quantization_mode is not None:
@@ -45,21 +45,21 @@ def pruning_refusal(layer: Any) -> str | None:
 def acceleration_refusal(layer: keras.Layer) -> str | None:
     """Returns why the delegate does not take a pruned layer, or None."""
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return "depthwise: not accelerated yet"
+        return "depthwise"
     if tuple(layer.kernel_size) not in ((SIDE, SIDE), (1, 1)):
-        return f"{_size(layer)} kernels: not accelerated yet"
+        return f"{_size(layer)} kernels"
     if layer.groups != 1:
-        return f"{layer.groups} convolution groups: not accelerated yet"
+        return f"{layer.groups} convolution groups"
     if any(rate != 1 for rate in layer.dilation_rate):
-        return f"dilation {max(layer.dilation_rate)}: not accelerated yet"
+        return f"dilation {max(layer.dilation_rate)}"
     if any(stride > MAXIMUM_STRIDE for stride in layer.strides):
-        return f"stride {max(layer.strides)}: only 1 and 2 are accelerated"
+        return f"stride {max(layer.strides)}"
     return None
 
 
 def acceleration_limit(layer: keras.Layer) -> str:
     """Returns the condition under which the delegate takes a layer, or nothing."""
-    return "accelerated in int8" if tuple(layer.kernel_size) == (1, 1) else ""
+    return "in int8" if tuple(layer.kernel_size) == (1, 1) else ""
 
 
 def _size(layer: keras.Layer) -> str:
