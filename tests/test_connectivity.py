@@ -73,8 +73,9 @@ class TestDelegate:
         [(64, 48, 4, 9, 1), (33, 20, 1, 7, 2), (96, 24, 8, 14, 1), (160, 64, 16, 6, 2),
          (12, 7, 2, 5, 1)],
     )  # fmt: skip
+    @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
     def test_agrees_with_reference(
-        self, rng, capfd, channels, filters, group_size, side, stride, packed
+        self, rng, capfd, channels, filters, group_size, side, stride, int8, packed
     ):
         conv = Conv(
             kernel(rng, channels, filters, group_size, channels // 3),
@@ -86,7 +87,7 @@ class TestDelegate:
             rng,
             conv,
             (1, side, side, channels),
-            int8=True,
+            int8=int8,
             pattern_format="fkw" if packed else "dense",
         )
         x = random_input(rng, model, (1, side, side, channels))
@@ -94,19 +95,12 @@ class TestDelegate:
         assert DELEGATED.findall(capfd.readouterr().err)[-1][0] == "1"
         assert_agrees(actual, run(open_reference(model), x))
 
-    def test_float_stays_with_the_runtime(self, rng, capfd):
-        conv = Conv(kernel(rng, 32, 16, 4, 8))
-        model = convert(rng, conv, (1, 8, 8, 32))
-        x = random_input(rng, model, (1, 8, 8, 32))
-        actual = run(open_delegated(model, {"min_speedup": 1}), x)
-        assert DELEGATED.findall(capfd.readouterr().err)[-1][0] == "0"
-        assert_agrees(actual, run(open_reference(model), x))
-
 
 class TestPacking:
-    def test_packs_verifies_and_unpacks(self, rng):
+    @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+    def test_packs_verifies_and_unpacks(self, rng, int8):
         conv = Conv(kernel(rng, 64, 32, 4, 16), bias=rng.normal(size=32))
-        model = convert(rng, conv, (1, 8, 8, 64), int8=True)
+        model = convert(rng, conv, (1, 8, 8, 64), int8=int8)
         result = pack(model, min_speedup=0)
         (row,) = result.report.packed
         assert (row.shape, row.group_size, row.patterns) == ((32, 1, 1, 64), 4, 1)

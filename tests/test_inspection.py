@@ -33,7 +33,7 @@ class TestData:
         assert [row.reason for row in report.convolutions] == [
             "only 0 % of the weights are zero",
             "",
-            "1x1 kernels in float32; int8 is accelerated",
+            "only 0 % of the weights are zero",
         ]
         row = report.convolutions[1]
         assert (row.operator, row.type, row.shape) == ("CONV_2D", "float32", (16, 3, 3, 8))
@@ -165,7 +165,7 @@ class TestTable:
             "where faster",
         ):
             assert word in row
-        assert "never: 1x1 kernels" in text
+        assert "never: only 0 %" in text
 
     def test_packed(self, mixed, monkeypatch):
         monkeypatch.setenv("COLUMNS", "120")

@@ -70,7 +70,7 @@ def test_compression_below_that_of_patterns_keeps_all_kernels():
         (layers.Conv2D(8, 3, strides=3), True, False, "stride 3"),
         (layers.Conv2D(8, 3, dilation_rate=2), True, False, "dilation 2"),
         (layers.Conv2D(8, 3, groups=2), True, False, "2 convolution groups"),
-        (layers.Conv2D(8, 1), True, True, "in int8"),
+        (layers.Conv2D(8, 1), True, True, ""),
         (layers.Conv2D(8, 1, groups=2), True, False, "2 convolution groups"),
         (layers.Conv2D(8, (5, 3)), True, False, "5x3 kernels"),
         (layers.DepthwiseConv2D(3), True, False, "depthwise"),

@@ -57,10 +57,5 @@ def acceleration_refusal(layer: keras.Layer) -> str | None:
     return None
 
 
-def acceleration_limit(layer: keras.Layer) -> str:
-    """Returns the condition under which the delegate takes a layer, or nothing."""
-    return "in int8" if tuple(layer.kernel_size) == (1, 1) else ""
-
-
 def _size(layer: keras.Layer) -> str:
     return "x".join(str(side) for side in layer.kernel_size)

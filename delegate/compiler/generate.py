@@ -1,6 +1,6 @@
 """Writes generated kernel sources: `generate.py <family> <target | table>`.
 
-Families are `int8` and `float`; the source goes to standard output.
+Families are those of `FAMILIES`; the source goes to standard output.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ import sys
 import float_kernels
 import int8_kernels
 import pointwise_kernels
-from kernel_list import FLOAT_KERNELS, INT8_KERNELS, POINTWISE_KERNELS
+from kernel_list import (
+    FLOAT_KERNELS,
+    FLOAT_POINTWISE_KERNELS,
+    INT8_KERNELS,
+    POINTWISE_KERNELS,
+)
 from sources import Family, kernel_source, table_source
 from targets import TARGETS
 
@@ -18,6 +23,13 @@ FAMILIES = {
     family.name: family
     for family in (
         Family("float", FLOAT_KERNELS, float_kernels.functions, float_kernels.members),
+        Family(
+            "float_pointwise",
+            FLOAT_POINTWISE_KERNELS,
+            float_kernels.functions,
+            float_kernels.members,
+            interface="float",
+        ),
         Family("int8", INT8_KERNELS, int8_kernels.functions, int8_kernels.members),
         Family(
             "pointwise",

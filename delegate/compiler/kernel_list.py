@@ -69,6 +69,7 @@ class FloatKernel:
     """A float32 kernel.
 
     Attributes:
+        operation: As in names.
         group_size: Filters that share the loads of inputs.
         vectors: Vectors of a tile.
         pitch_vectors: Vectors between vertical neighbours in a tile, for kernels
@@ -76,6 +77,7 @@ class FloatKernel:
         target: Instruction set.
     """
 
+    operation: str
     group_size: int
     vectors: int
     pitch_vectors: int
@@ -94,12 +96,12 @@ class FloatKernel:
     @property
     def name(self) -> str:
         """Name by the grammar above."""
-        return f"f32-pconv-g{self.group_size}-p{self.pixels}-{self.target.name}"
+        return f"f32-{self.operation}-g{self.group_size}-p{self.pixels}-{self.target.name}"
 
 
 def _float(target: str, *shapes: tuple[int, int, int]) -> tuple[FloatKernel, ...]:
     return tuple(
-        FloatKernel(group_size, vectors, pitch_vectors, TARGETS[target])
+        FloatKernel("pconv", group_size, vectors, pitch_vectors, TARGETS[target])
         for group_size, vectors, pitch_vectors in shapes
     )
 
@@ -111,6 +113,23 @@ FLOAT_KERNELS = (
     *_float("avx512", (1, 16, 1), (1, 14, 1), (1, 12, 1), (1, 8, 1)),
     *_float("avx512", (2, 14, 1), (2, 12, 1), (2, 8, 1)),
     *_float("avx512", (4, 6, 0), (4, 5, 0), (4, 4, 0), (8, 3, 0), (8, 2, 0)),
+)
+
+
+def _float_pointwise(target: str, *shapes: tuple[int, int]) -> tuple[FloatKernel, ...]:
+    return tuple(
+        FloatKernel("pointwise", group_size, vectors, 0, TARGETS[target])
+        for group_size, vectors in shapes
+    )
+
+
+# (group size, vectors). The smaller tiles compute what is left of an image, or of
+# a thread's share.
+FLOAT_POINTWISE_KERNELS = (
+    *_float_pointwise("avx2", (1, 12), (1, 8), (1, 4), (2, 6), (2, 4), (2, 2)),
+    *_float_pointwise("avx2", (4, 3), (4, 2), (4, 1)),
+    *_float_pointwise("avx512", (1, 8), (1, 5), (1, 4), (1, 2), (2, 7), (2, 4), (2, 2)),
+    *_float_pointwise("avx512", (4, 5), (4, 4), (4, 3), (4, 2), (8, 3), (8, 2), (8, 1)),
 )
 
 
@@ -153,7 +172,7 @@ def _pointwise(target: str, *shapes: tuple[int, int, int]) -> tuple[PointwiseKer
 POINTWISE_KERNELS = (
     *_pointwise("avx2", (1, 4, 1), (2, 4, 1), (2, 2, 1), (4, 2, 1)),
     *_pointwise("avxvnni", (1, 4, 2), (2, 4, 1), (2, 2, 2), (4, 2, 1)),
-    *_pointwise("avx512vnni", (1, 4, 2), (2, 4, 1), (2, 1, 2)),
+    *_pointwise("avx512vnni", (1, 4, 2), (1, 2, 2), (1, 1, 2), (2, 4, 1), (2, 2, 2), (2, 1, 2)),
     *_pointwise("avx512vnni", (4, 4, 1), (4, 2, 2), (4, 1, 2)),
 )
 

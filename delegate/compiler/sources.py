@@ -10,25 +10,37 @@ from targets import Target
 
 
 class Family(NamedTuple):
-    """Kernels of one type, and how they are written.
+    """Kernels of one table, and how they are written.
 
     Attributes:
-        name: `int8`, `float` or `pointwise`; headers and C++ types are named after it.
+        name: `int8`, `float`, `pointwise`...; the table is named after it.
         kernels: Its part of the list.
         functions: Emits the functions of kernels of a target.
         members: Emits what the kernel's C++ struct holds after its name, features, group size
             and pixels.
+        interface: What headers and the C++ type are named after, if not `name`.
     """
 
     name: str
     kernels: Sequence[Kernel]
     functions: Callable[[Target, Sequence[Any]], Iterable[str]]
     members: Callable[[Any], Iterable[str]]
+    interface: str = ""
+
+    @property
+    def header(self) -> str:
+        """Path of the headers, without their ending."""
+        return f"delegate/core/{self.interface or self.name}_kernel"
 
     @property
     def type(self) -> str:
         """C++ type of a kernel."""
-        return f"{self.name.title()}Kernel"
+        return f"{(self.interface or self.name).title()}Kernel"
+
+    @property
+    def table(self) -> str:
+        """C++ name of the table."""
+        return f"k{self.name.title().replace('_', '')}Kernels"
 
 
 def kernel_source(family: Family, target: Target) -> str:
@@ -41,7 +53,7 @@ def kernel_source(family: Family, target: Target) -> str:
         "",
         '#include "delegate/compiler/intrinsics.h"',
         '#include "delegate/core/cpu.h"',
-        f'#include "delegate/core/{family.name}_kernel.h"',
+        f'#include "{family.header}.h"',
         "",
         *_OPENING,
         "namespace {",
@@ -59,14 +71,14 @@ def table_source(family: Family) -> str:
     """The source file with the dispatch table of a family."""
     lines = [
         '#include "delegate/compiler/intrinsics.h"',
-        f'#include "delegate/core/{family.name}_kernel_table.h"',
+        f'#include "{family.header}_table.h"',
         "",
         *_OPENING,
         "",
     ]
     for kernel in family.kernels:
         lines += _guarded(kernel.target, f"extern const {family.type} {symbol(kernel)};")
-    lines += ["", f"const {family.type}* const k{family.type}s[] = {{"]
+    lines += ["", f"const {family.type}* const {family.table}[] = {{"]
     for kernel in family.kernels:
         lines += _guarded(kernel.target, f"    &{symbol(kernel)},")
     return _file([*lines, "    nullptr,", "};", "", *_CLOSING])

@@ -5,25 +5,6 @@
 #include <cstdint>
 
 namespace tf_pconv {
-namespace {
-
-// Transposes the channels of some pixels, the rest that fills no vector too.
-void PackPixels(const FloatKernel& kernel, const float* const* pixels,
-                int channels, float* planes, size_t channel_floats) {
-  const int whole = channels / kernel.lanes * kernel.lanes;
-  kernel.pack(pixels, whole, planes, channel_floats);
-  if (whole == channels) return;
-  float rest[kMaxFloatLanes][kMaxFloatLanes] = {};
-  const float* rest_pixels[kMaxFloatLanes];
-  for (int i = 0; i < kernel.lanes; ++i) {
-    std::copy(pixels[i] + whole, pixels[i] + channels, rest[i]);
-    rest_pixels[i] = rest[i];
-  }
-  kernel.pack(rest_pixels, kernel.lanes, planes + whole * channel_floats,
-              channel_floats);
-}
-
-}  // namespace
 
 FloatBandStart::FloatBandStart(const FloatTiling& tiling,
                                const FloatBand& band) {
@@ -32,10 +13,32 @@ FloatBandStart::FloatBandStart(const FloatTiling& tiling,
   lane = static_cast<int>(lanes % tiling.pitch);
 }
 
-size_t FloatPlanesSize(const Geometry& geometry, const FloatTiling& tiling) {
+size_t FloatPlanesSize(int channels, const FloatTiling& tiling) {
   const int lanes = tiling.kernel->lanes;
-  const size_t vectors = (geometry.input.channels + lanes - 1) / lanes;
+  const size_t vectors = (channels + lanes - 1) / lanes;
   return vectors * lanes * tiling.channel_floats();
+}
+
+void PackFloatPixels(const FloatKernel& kernel, const float* const* pixels,
+                     int channels, float* planes, size_t channel_floats) {
+  const int whole = channels / kernel.lanes * kernel.lanes;
+  kernel.pack(pixels, whole, planes, channel_floats);
+  if (whole == channels) return;
+  const float* last[kMaxFloatLanes];
+  if (whole != 0) {
+    // The last vector of channels overlaps the one before it.
+    const int first = channels - kernel.lanes;
+    for (int i = 0; i < kernel.lanes; ++i) last[i] = pixels[i] + first;
+    kernel.pack(last, kernel.lanes, planes + first * channel_floats,
+                channel_floats);
+    return;
+  }
+  float filled_up[kMaxFloatLanes][kMaxFloatLanes] = {};
+  for (int i = 0; i < kernel.lanes; ++i) {
+    std::copy_n(pixels[i], channels, filled_up[i]);
+    last[i] = filled_up[i];
+  }
+  kernel.pack(last, kernel.lanes, planes, channel_floats);
 }
 
 void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
@@ -71,8 +74,8 @@ void PackFloatPlanes(const Geometry& geometry, const FloatTiling& tiling,
                           ? input_row + ptrdiff_t{column} * shape.channels
                           : zeros;
         }
-        PackPixels(kernel, pixels, shape.channels, plane_row + lane,
-                   tiling.channel_floats());
+        PackFloatPixels(kernel, pixels, shape.channels, plane_row + lane,
+                        tiling.channel_floats());
       }
     }
   }

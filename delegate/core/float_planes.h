@@ -29,8 +29,15 @@ struct FloatBandStart {
   int lane;
 };
 
-// Floats that PackFloatPlanes writes: channels are filled up to whole vectors.
-size_t FloatPlanesSize(const Geometry& geometry, const FloatTiling& tiling);
+// Transposes the channels of a vector of pixels: those of channel c go to
+// planes + c * channel_floats. Channels are filled up to a whole vector of
+// them.
+void PackFloatPixels(const FloatKernel& kernel, const float* const* pixels,
+                     int channels, float* planes, size_t channel_floats);
+
+// Floats that the planes of these channels take, filled up to whole vectors of
+// channels.
+size_t FloatPlanesSize(int channels, const FloatTiling& tiling);
 
 // Packs the NHWC inputs that a band reads into planes, whose first row is that
 // in which the band begins. `zeros` stands for pixels outside the image and has

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace tf_pconv {
@@ -27,9 +28,7 @@ struct PatternTap {
   int entry;
 };
 
-struct KernelTaps {
-  PatternTap taps[kPatternEntries];
-};
+using KernelTaps = std::vector<PatternTap>;
 
 class StreamPacker {
  public:
@@ -40,7 +39,7 @@ class StreamPacker {
     for (int group = 0; group < weights.groups(); ++group) {
       group_values_.push_back(values);
       values += size_t{GroupKernels(group)} * weights.FiltersOfGroup(group) *
-                kPatternEntries;
+                weights.entries();
     }
     SortKernels();
   }
@@ -60,10 +59,11 @@ class StreamPacker {
     }
     for (int channel = 0; channel < weights_.channels;
          channel += tiling_.block_channels) {
-      stream_.blocks.push_back({channel, stream_.words.size()});
+      stream_.blocks.push_back({channel, {}});
       for (int group = 0; group < weights_.groups(); ++group) {
         for (int first = 0; first < weights_.FiltersOfGroup(group);
              first += unit_filters) {
+          stream_.blocks.back().unit_begin.push_back(stream_.words.size());
           PackUnit(channel, group, first);
         }
       }
@@ -84,10 +84,10 @@ class StreamPacker {
   // neighbours.
   void AddPattern(uint16_t pattern) {
     KernelTaps kernel;
-    int entry = 0;
-    for (int tap = 0; tap < kKernelTaps; ++tap) {
+    const int side = weights_.kernel_side;
+    for (int tap = 0; tap < side * side; ++tap) {
       if ((pattern >> tap & 1) == 0) continue;
-      const int row = tap / kKernelSide, column = tap % kKernelSide;
+      const int row = tap / side, column = tap % side;
       const TapAxis& vertical = tiling_.vertical;
       const TapAxis& horizontal = tiling_.horizontal;
       const size_t plane =
@@ -97,19 +97,17 @@ class StreamPacker {
       const int shift = horizontal.shift[column];
       // The accumulators move up as far as taps of the last column read.
       const bool moves = tiling_.kernel->pitch != 0;
-      kernel.taps[entry] = {
-          {moves ? kTapColumns - 1 - horizontal.reach + shift : 0,
-           static_cast<uint32_t>(offset + (moves ? 0 : shift))},
-          entry};
-      ++entry;
+      kernel.push_back({{moves ? kTapColumns - 1 - horizontal.reach + shift : 0,
+                         static_cast<uint32_t>(offset + (moves ? 0 : shift))},
+                        static_cast<int>(kernel.size())});
     }
-    std::sort(kernel.taps, kernel.taps + kPatternEntries,
+    std::sort(kernel.begin(), kernel.end(),
               [](const PatternTap& a, const PatternTap& b) {
                 return a.place.column != b.place.column
                            ? a.place.column < b.place.column
                            : a.place.offset < b.place.offset;
               });
-    pattern_taps_.push_back(kernel);
+    pattern_taps_.push_back(std::move(kernel));
   }
 
   // Kernels of each group by channel; blocks then are ranges of them.
@@ -163,24 +161,24 @@ class StreamPacker {
     const size_t base =
         (kernel.channel - first_channel) * tiling_.channel_floats();
     const int filters = weights_.FiltersOfGroup(group);
+    const int entries = weights_.entries();
     const float* values =
         weights_.float_values.data() + group_values_[group] +
-        (size_t{k} - weights_.group_begin[group]) * filters * kPatternEntries;
-    const PatternTap* taps = pattern_taps_[kernel.pattern].taps;
+        (size_t{k} - weights_.group_begin[group]) * filters * entries;
+    const KernelTaps& taps = pattern_taps_[kernel.pattern];
     int pairs = 0;
-    for (int t = 0; t < kPatternEntries; ++t) {
+    for (int t = 0; t < entries; ++t) {
       if (taps[t].place.column != column) continue;
       const uint32_t offset =
           static_cast<uint32_t>(base + taps[t].place.offset);
-      if (TakesPairs() && t + 1 < kPatternEntries &&
+      if (TakesPairs() && t + 1 < entries &&
           taps[t + 1].place.column == column &&
           taps[t + 1].place.offset ==
               taps[t].place.offset + static_cast<uint32_t>(tiling_.pitch)) {
         stream_.words.insert(
             stream_.words.end(),
-            {offset,
-             Word(values[first_filter * kPatternEntries + taps[t].entry]),
-             Word(values[first_filter * kPatternEntries + taps[t + 1].entry])});
+            {offset, Word(values[first_filter * entries + taps[t].entry]),
+             Word(values[first_filter * entries + taps[t + 1].entry])});
         ++pairs;
         ++t;
         continue;
@@ -188,9 +186,9 @@ class StreamPacker {
       singles_.push_back(offset);
       for (int i = 0; i < tiling_.kernel->group_size; ++i) {
         const int filter = first_filter + i;
-        singles_.push_back(Word(
-            filter < filters ? values[filter * kPatternEntries + taps[t].entry]
-                             : 0.0f));
+        singles_.push_back(Word(filter < filters
+                                    ? values[filter * entries + taps[t].entry]
+                                    : 0.0f));
       }
     }
     return pairs;

@@ -31,7 +31,7 @@ namespace tf_pconv {
 struct FloatStream {
   struct Block {
     int first_channel;
-    size_t begin;  // index into `words`
+    std::vector<size_t> unit_begin;  // index into `words` of each unit
   };
 
   int units = 0;  // of each block

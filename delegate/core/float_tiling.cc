@@ -125,6 +125,15 @@ void SizePlanes(const Geometry& geometry, FloatTiling* tiling) {
 
 }  // namespace
 
+FloatTiling PointwiseTiling(const FloatKernel& kernel, int channels) {
+  FloatTiling tiling;
+  tiling.kernel = &kernel;
+  tiling.vertical.phases = tiling.horizontal.phases = 1;
+  tiling.plane_floats = kernel.pixels;
+  tiling.block_channels = BlockChannels(tiling, channels);
+  return tiling;
+}
+
 int FloatTiling::TilesOf(int rows) const {
   const int64_t lanes = int64_t{rows - 1} * pitch + first_lane + columns;
   return static_cast<int>((lanes + kernel->pixels - 1) / kernel->pixels);

@@ -29,8 +29,8 @@ struct TapAxis {
 // belong to.
 struct FloatTiling {
   const FloatKernel* kernel = nullptr;
-  TapAxis vertical;
-  TapAxis horizontal;
+  TapAxis vertical = {};
+  TapAxis horizontal = {};
 
   int strips = 0;
   int columns = 0;  // outputs of a row of a strip
@@ -56,6 +56,10 @@ struct FloatTiling {
 // size, for filters that keep `kept_channels` on average.
 FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
                               const std::vector<const FloatKernel*>& kernels);
+
+// The tiling of a 1x1 convolution: tiles are runs of outputs, whose inputs are
+// packed tile by tile.
+FloatTiling PointwiseTiling(const FloatKernel& kernel, int channels);
 
 }  // namespace tf_pconv
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "delegate/core/alignment.h"
 #include "delegate/core/geometry.h"
 #include "delegate/core/int8_stream.h"
 #include "delegate/core/output_stage.h"
@@ -23,8 +24,6 @@ constexpr int kTransposedChannels = 16;
 // The lanes of a tile that one pass over the weights reads: they should stay
 // in cache while all filters read them.
 constexpr int kPassBytes = 64 * 1024;
-
-size_t AlignUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Channels of a pass: as few passes as kPassBytes allows, of equal length.
 int PassChannels(int channels, int channel_bytes) {

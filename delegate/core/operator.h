@@ -15,6 +15,11 @@ struct ActivationShape {
   int height = 0;
   int width = 0;
   int channels = 0;
+
+  bool operator==(const ActivationShape& other) const {
+    return batch == other.batch && height == other.height &&
+           width == other.width && channels == other.channels;
+  }
 };
 
 // The rows [begin, end) of each image of a tensor.

@@ -2,11 +2,14 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "delegate/core/cpu.h"
 #include "delegate/core/description.h"
 #include "delegate/core/float_conv.h"
 #include "delegate/core/float_kernel_table.h"
+#include "delegate/core/float_pointwise_conv.h"
 #include "delegate/core/int8_conv.h"
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
@@ -61,10 +64,41 @@ Status ChooseKernels(const PatternConvOptions& options,
   return Status();
 }
 
-// float32 has none yet.
-const PointwiseKernel* const* PointwiseKernels(const PatternWeights& weights) {
-  static constexpr const PointwiseKernel* kNone[] = {nullptr};
-  return weights.type == DataType::kInt8 ? native::kPointwiseKernels : kNone;
+// How convolutions of a table's kernels are made; the largest tile comes first.
+template <typename Kernel>
+using Make = std::unique_ptr<PatternConv> (*)(const ConvDescription&,
+                                              std::vector<const Kernel*>);
+
+// The convolution with kernels of the table. Null, without an error, means the
+// reference.
+template <typename Kernel>
+std::unique_ptr<PatternConv> MakeFrom(const Kernel* const* table,
+                                      Make<Kernel> make,
+                                      const ConvDescription& description,
+                                      const PatternConvOptions& options,
+                                      Status* status) {
+  std::vector<const Kernel*> kernels;
+  *status =
+      ChooseKernels(options, table, description.weights->group_size, &kernels);
+  if (!status->ok() || kernels.empty()) return nullptr;
+  return make(description, std::move(kernels));
+}
+
+std::unique_ptr<PatternConv> MakeForProcessor(
+    const ConvDescription& description, const PatternConvOptions& options,
+    Status* status) {
+  const bool is_int8 = description.weights->type == DataType::kInt8;
+  if (description.weights->kernel_side == 1) {
+    return is_int8 ? MakeFrom(native::kPointwiseKernels, CreatePointwiseConv,
+                              description, options, status)
+                   : MakeFrom(native::kFloatPointwiseKernels,
+                              CreateFloatPointwiseConv, description, options,
+                              status);
+  }
+  return is_int8 ? MakeFrom(native::kInt8Kernels, CreateInt8Conv, description,
+                            options, status)
+                 : MakeFrom(native::kFloatKernels, CreateFloatConv, description,
+                            options, status);
 }
 
 }  // namespace
@@ -74,26 +108,8 @@ std::unique_ptr<PatternConv> PatternConv::Create(
     Status* status) {
   *status = CheckDescription(description);
   if (!status->ok()) return nullptr;
-  const int group_size = description.weights->group_size;
-  if (description.weights->kernel_side == 1) {
-    std::vector<const PointwiseKernel*> kernels;
-    *status = ChooseKernels(options, PointwiseKernels(*description.weights),
-                            group_size, &kernels);
-    if (!status->ok()) return nullptr;
-    if (!kernels.empty()) return CreatePointwiseConv(description, kernels);
-  } else if (description.weights->type == DataType::kInt8) {
-    std::vector<const Int8Kernel*> kernels;
-    *status =
-        ChooseKernels(options, native::kInt8Kernels, group_size, &kernels);
-    if (!status->ok()) return nullptr;
-    if (!kernels.empty()) return CreateInt8Conv(description, kernels);
-  } else {
-    std::vector<const FloatKernel*> kernels;
-    *status =
-        ChooseKernels(options, native::kFloatKernels, group_size, &kernels);
-    if (!status->ok()) return nullptr;
-    if (!kernels.empty()) return CreateFloatConv(description, kernels);
-  }
+  auto conv = MakeForProcessor(description, options, status);
+  if (conv != nullptr || !status->ok()) return conv;
   return CreateReferenceConv(description);
 }
 

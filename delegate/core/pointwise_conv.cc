@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "delegate/core/alignment.h"
 #include "delegate/core/geometry.h"
 #include "delegate/core/output_stage.h"
+#include "delegate/core/pointwise_pixels.h"
 #include "delegate/core/pointwise_stream.h"
 #include "delegate/core/thread_pool.h"
 
@@ -17,61 +19,6 @@ namespace {
 constexpr int kMaxPlaneBytes = 64;
 // The least that PointwiseKernel::pack and ::store transpose.
 constexpr int kTransposedChannels = 16;
-
-size_t AlignUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-// Goes through consecutive outputs of a range of rows, and their inputs.
-class PixelCursor {
- public:
-  PixelCursor(const Geometry& geometry, RowRange rows, const int8_t* input,
-              int8_t* output, int64_t pixel)
-      : geometry_(geometry),
-        rows_(rows),
-        first_input_(input),
-        first_output_(output),
-        input_step_(ptrdiff_t{geometry.stride_width} * geometry.input.channels),
-        row_(pixel / geometry.output.width),
-        column_(static_cast<int>(pixel % geometry.output.width)) {
-    FindRow();
-    input_ += column_ * input_step_;
-    output_ += ptrdiff_t{column_} * geometry.output.channels;
-  }
-
-  const int8_t* input() const { return input_; }
-  int8_t* output() const { return output_; }
-
-  void Next() {
-    input_ += input_step_;
-    output_ += geometry_.output.channels;
-    if (++column_ < geometry_.output.width) return;
-    column_ = 0;
-    ++row_;
-    FindRow();
-  }
-
- private:
-  void FindRow() {
-    const int height = rows_.end - rows_.begin;
-    const int64_t image = row_ / height;
-    const int64_t y = rows_.begin + row_ % height;
-    const ActivationShape& in = geometry_.input;
-    const ActivationShape& out = geometry_.output;
-    input_ = first_input_ + (image * in.height + y * geometry_.stride_height) *
-                                in.width * in.channels;
-    output_ =
-        first_output_ + (image * out.height + y) * out.width * out.channels;
-  }
-
-  const Geometry& geometry_;
-  const RowRange rows_;
-  const int8_t* const first_input_;
-  int8_t* const first_output_;
-  const ptrdiff_t input_step_;  // from a pixel to the next
-  int64_t row_;                 // in the ranges of all images
-  int column_;
-  const int8_t* input_ = nullptr;
-  int8_t* output_ = nullptr;
-};
 
 class PointwiseConv : public PatternConv {
  public:
@@ -193,7 +140,8 @@ class PointwiseConv : public PatternConv {
                   int64_t first, int count, int8_t* discarded,
                   TilePixels* pixels) const {
     std::fill_n(pixels->outputs, kernel.pixels, discarded);
-    PixelCursor cursor(geometry_, call.rows, call.input, call.output, first);
+    PixelCursor<int8_t> cursor(geometry_, call.rows, call.input, call.output,
+                               first);
     const int lanes = kernel.plane_bytes / kPointwiseLaneBytes;
     int found = 0;
     for (int quad = 0; quad < kPointwiseLaneBytes; quad += kPointwiseQuad) {

@@ -1,20 +1,16 @@
 #include "delegate/core/float_conv.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
-#include <memory>
 #include <random>
 #include <vector>
 
 #include "delegate/core/cpu.h"
 #include "delegate/core/float_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
-#include "delegate/core/reference.h"
 #include "delegate/core/thread_pool.h"
-#include "delegate/testing/guarded_buffer.h"
+#include "delegate/testing/float_check.h"
 #include "delegate/testing/kernels_under_test.h"
 #include "delegate/testing/random_conv.h"
 #include "delegate/testing/row_ranges.h"
@@ -24,9 +20,6 @@ namespace tf_pconv {
 namespace {
 
 constexpr uint32_t kSeed = 20261121;
-// Of the largest output before the activation. Kernels and reference round
-// sums in different orders.
-constexpr float kTolerance = 1e-5f;
 
 using Kernels = std::vector<const FloatKernel*>;
 
@@ -51,61 +44,11 @@ Case MakeCase(int filters, int channels, int group_size, int height,
   return result;
 }
 
-// Input, output and workspace end at guard pages, so that what reads or writes
-// past them does not pass; all are NaN before they are written.
-std::vector<float> RunConv(PatternConv* conv, const ActivationShape& shape,
-                           const std::vector<float>& input,
-                           ThreadPool* pool = nullptr) {
-  const Status status = conv->Resize(shape);
-  EXPECT_TRUE(status.ok()) << status.message();
-  if (!status.ok()) return {};
-  const ActivationShape output = conv->output_shape();
-  const size_t bytes = sizeof(float) * output.batch * output.height *
-                       output.width * output.channels;
-  const size_t workspace_bytes =
-      conv->WorkspaceBytes(pool == nullptr ? 1 : pool->threads());
-  GuardedBuffer guarded_input(input.size() * sizeof(float));
-  GuardedBuffer guarded_output(bytes);
-  GuardedBuffer workspace(workspace_bytes);
-  std::memcpy(guarded_input.data(), input.data(), input.size() * sizeof(float));
-  std::memset(guarded_output.data(), 0xff, bytes);
-  std::memset(workspace.data(), 0xff, workspace_bytes);
-  conv->Run(guarded_input.data(), guarded_output.data(), workspace.data(),
-            pool);
-  EXPECT_TRUE(guarded_output.FrontIntact());
-  EXPECT_TRUE(workspace.FrontIntact());
-  std::vector<float> result(bytes / sizeof(float));
-  std::memcpy(result.data(), guarded_output.data(), bytes);
-  return result;
-}
-
-float Largest(const std::vector<float>& values) {
-  float largest = 0.0f;
-  for (float value : values) {
-    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
-  }
-  return largest;
-}
-
 // Runs a convolution with `kernels` and with the reference.
 void Check(const RandomConv& conv, const ActivationShape& shape,
            const std::vector<float>& input, const Kernels& kernels) {
-  ConvDescription linear = conv.description();
-  linear.activation = Activation::kNone;
-  const float scale =
-      Largest(RunConv(CreateReferenceConv(linear).get(), shape, input));
-  const std::vector<float> expected =
-      RunConv(CreateReferenceConv(conv.description()).get(), shape, input);
   const auto tested = CreateFloatConv(conv.description(), kernels);
-  const std::vector<float> actual = RunConv(tested.get(), shape, input);
-  ASSERT_EQ(actual.size(), expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) {
-    if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
-    if (expected[i] == actual[i]) continue;  // infinities too
-    ASSERT_NEAR(actual[i], expected[i], kTolerance * scale)
-        << "output " << i << " of " << expected.size() << ", kernel "
-        << tested->kernel_name();
-  }
+  ExpectNearReference(conv.description(), tested.get(), shape, input);
 }
 
 void Check(const Case& test, const Kernels& kernels) {
@@ -220,11 +163,14 @@ TEST_P(FloatKernelTest, GivesTheSameOnThreads) {
   const ActivationShape shape = {2, 17, 18, 8};
   const std::vector<float> input = RandomFloat(2 * 17 * 18 * 8, kSeed);
   const auto tested = CreateFloatConv(conv.description(), kernels());
-  const std::vector<float> alone = RunConv(tested.get(), shape, input);
-  EXPECT_EQ(RunConv(tested.get(), shape, input, pool.get()), alone);
+  const std::vector<float> alone = RunFloat(tested.get(), shape, input);
+  EXPECT_EQ(RunFloat(tested.get(), shape, input, pool.get()), alone);
 }
 
 TEST_P(FloatKernelTest, AnyRangesOfRowsGiveTheWhole) {
+  Status status;
+  const auto pool = ThreadPool::Create(2, &status);
+  ASSERT_TRUE(status.ok()) << status.message();
   for (uint32_t seed = 0; seed < 12; ++seed) {
     const int height = 5 + seed * 3 % 17;
     const int width = 4 + seed * 5 % 30;
@@ -240,7 +186,7 @@ TEST_P(FloatKernelTest, AnyRangesOfRowsGiveTheWhole) {
     const std::vector<float> input =
         RandomFloat(size_t(shape.batch) * height * width * 6, seed);
     ExpectRangesGiveTheWhole(*tested, shape, {BytesOf(input)}, sizeof(float),
-                             seed);
+                             seed, seed % 2 == 0 ? nullptr : pool.get());
   }
 }
 
@@ -252,8 +198,8 @@ TEST_P(FloatKernelTest, RunsAgainAfterResize) {
     const ActivationShape shape = {1, side, side, 5};
     const std::vector<float> input = RandomFloat(side * side * 5, kSeed);
     const auto fresh = CreateFloatConv(conv.description(), kernels());
-    EXPECT_EQ(RunConv(reused.get(), shape, input),
-              RunConv(fresh.get(), shape, input));
+    EXPECT_EQ(RunFloat(reused.get(), shape, input),
+              RunFloat(fresh.get(), shape, input));
   }
 }
 

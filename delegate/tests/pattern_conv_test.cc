@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
+#include "delegate/core/float_kernel_table.h"
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pointwise_kernel_table.h"
@@ -165,17 +166,21 @@ TEST_F(KernelNameTest, EachKernelThatRunsHereCanBeForced) {
 }
 
 TEST_F(KernelNameTest, KernelsOf1x1ConvolutionsAreTheirOwn) {
-  const PointwiseKernel& kernel = *native::kPointwiseKernels[0];
-  if (CanRun(kernel, CpuFeatures())) {
-    EXPECT_EQ(Choose(DataType::kInt8, 3, kernel.name, 1), kernel.name);
+  const PointwiseKernel& int8 = *native::kPointwiseKernels[0];
+  const FloatKernel& float32 = *native::kFloatPointwiseKernels[0];
+  if (CanRun(int8, CpuFeatures())) {
+    EXPECT_EQ(Choose(DataType::kInt8, 3, int8.name, 1), int8.name);
+    EXPECT_EQ(Choose(DataType::kFloat32, 3, float32.name, 1), float32.name);
   }
   for (const std::string& error :
-       {Choose(DataType::kInt8, 3, kernel.name),
+       {Choose(DataType::kInt8, 3, int8.name),
         Choose(DataType::kInt8, 3, native::kInt8Kernels[0]->name, 1),
-        Choose(DataType::kFloat32, 3, kernel.name, 1)}) {
+        Choose(DataType::kFloat32, 3, float32.name),
+        Choose(DataType::kFloat32, 3, native::kFloatKernels[0]->name, 1),
+        Choose(DataType::kFloat32, 3, int8.name, 1)}) {
     EXPECT_NE(error.find("not one for this type"), std::string::npos) << error;
   }
-  EXPECT_EQ(Choose(DataType::kFloat32, 4, "", 1), "reference");
+  EXPECT_EQ(Choose(DataType::kFloat32, 4, "reference", 1), "reference");
 }
 
 TEST_F(KernelNameTest, UnknownNamesAreErrorsThatListTheKnown) {
@@ -315,12 +320,13 @@ TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
     const RandomConv random(options);
     return PredictSpeedup(random.description(), {1, 28, 28, 512});
   };
-  EXPECT_LT(predict(DataType::kInt8, 1, 1), 1.0);
-  EXPECT_GT(predict(DataType::kInt8, 8, 4), 1.5);
-  EXPECT_LT(predict(DataType::kInt8, 8, 4), 9.0);
-  EXPECT_GT(predict(DataType::kInt8, 8, 4), predict(DataType::kInt8, 4, 4));
-  EXPECT_GT(predict(DataType::kInt8, 8, 4), predict(DataType::kInt8, 8, 1));
-  EXPECT_LT(predict(DataType::kFloat32, 8, 4), 1.0);
+  for (DataType type : {DataType::kInt8, DataType::kFloat32}) {
+    EXPECT_LT(predict(type, 1, 1), 1.0);
+    EXPECT_GT(predict(type, 8, 4), 1.5);
+    EXPECT_LT(predict(type, 8, 4), 9.0);
+    EXPECT_GT(predict(type, 8, 4), predict(type, 4, 4));
+    EXPECT_GT(predict(type, 8, 4), predict(type, 8, 1));
+  }
 }
 
 }  // namespace

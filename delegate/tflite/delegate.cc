@@ -189,6 +189,7 @@ class Delegate {
 
 TfLiteDelegate* CreateDelegate(const Options& options, Status* status) {
   if (!CanRunKernel(options.kernel, DataType::kFloat32, 3) &&
+      !CanRunKernel(options.kernel, DataType::kFloat32, 1) &&
       !CanRunKernel(options.kernel, DataType::kInt8, 3) &&
       !CanRunKernel(options.kernel, DataType::kInt8, 1)) {
     *status = Status::Error(

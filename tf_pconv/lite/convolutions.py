@@ -261,8 +261,6 @@ def _check_geometry(convolution: Convolution, graph: Graph, operator: Any) -> No
         raise _UnfitError(f"weights of shape {shape}")
     if shape[1] != shape[2] or shape[1] not in fkw.KERNEL_SIZES:
         raise _UnfitError(f"{shape[1]}x{shape[2]} kernels")
-    if shape[1] == 1 and convolution.types[1] == "FLOAT32":
-        raise _UnfitError("1x1 kernels in float32; int8 is accelerated")
     source = _shape(graph.tensor(operator.inputs[0]))
     if len(source) != 4 or source[3] != shape[3]:
         raise _UnfitError("grouped convolution" if len(source) == 4 else "input of unknown rank")

@@ -61,10 +61,10 @@ def pack(
 
     A CONV_2D (or DENSIFY + CONV_2D) with constant weights, stride 1 or 2, dilation 1, all float32
     or all int8 (per channel, zero point 0), becomes the custom operator `PConv2D` of `docs/fkw.md`
-    where its 3x3 kernels follow patterns, or where at most half of its 1x1 kernels are kept (int8
-    only). Patterns and filter groups are recognised from the weights alone. Everything else stays
-    as it is: float16 files, dynamic-range quantisation and int16 activations too. The packed file
-    needs the delegate.
+    where its 3x3 kernels follow patterns, or where at most half of its 1x1 kernels are kept.
+    Patterns and filter groups are recognised from the weights alone. Everything else stays as it
+    is: float16 files, dynamic-range quantisation and int16 activations too. The packed file needs
+    the delegate.
 
     Args:
         model: The bytes of a `.tflite`, or its path.
