@@ -172,6 +172,26 @@ def test_shapes_that_only_a_run_decides(rng, capfd, pattern_format):
 
 
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_a_few_rows_in_turn_give_the_same_as_whole_tensors(rng, int8):
+    """Tensors larger than a cache; the images of a batch are computed as wholes."""
+    shape = (1, 200, 180, 16)
+    convs = [Conv(pattern_kernel(rng, 16, 16, 4, 0.2)) for _ in range(4)]
+
+    def function(x):
+        for conv in convs:
+            x = conv(x)
+        return x
+
+    model = convert(rng, function, shape, int8=int8)
+    x = random_input(rng, model, shape)
+    for threads in (1, 2):
+        interpreter = open_delegated(model, {"num_threads": threads})
+        alone = run(interpreter, x).copy()
+        twice = run(interpreter, np.concatenate([x, x]))
+        np.testing.assert_array_equal(twice, np.concatenate([alone, alone]))
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
 def test_threads_do_not_change_the_result(rng, int8):
     conv = Conv(pattern_kernel(rng, 24, 32, 4))
     model = convert(rng, conv, (1, 19, 17, 24), int8=int8)

@@ -1,5 +1,7 @@
 #include "delegate/core/cpu.h"
 
+#include <unistd.h>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -52,5 +54,15 @@ uint32_t CpuFeatures() {
 uint32_t CpuFeatures() { return 0; }
 
 #endif
+
+size_t CacheBytes() {
+  // Where the system does not tell.
+  constexpr size_t kUsualBytes = 512 * 1024;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+  const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (bytes > 0) return static_cast<size_t>(bytes);
+#endif
+  return kUsualBytes;
+}
 
 }  // namespace tf_pconv

@@ -1,6 +1,7 @@
 #ifndef TF_PCONV_DELEGATE_CORE_CPU_H_
 #define TF_PCONV_DELEGATE_CORE_CPU_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tf_pconv {
@@ -16,6 +17,9 @@ enum CpuFeature : uint32_t {
 
 // The features of the processor this runs on.
 uint32_t CpuFeatures();
+
+// Bytes of the second cache of a core.
+size_t CacheBytes();
 
 }  // namespace tf_pconv
 

@@ -56,6 +56,10 @@ class Operator {
   // thread.
   virtual void RunRows(const void* const* inputs, void* output, RowRange rows,
                        void* workspace, ThreadPool* pool) const = 0;
+
+  // The kernel that runs. A float32 convolution settles the size of its tiles
+  // in Resize; before, this is the largest of its kernels.
+  virtual const char* kernel_name() const = 0;
 };
 
 }  // namespace tf_pconv

@@ -51,10 +51,6 @@ class PatternConv : public Operator {
            ThreadPool* pool) const {
     RunRows(&input, output, {0, output_shape().height}, workspace, pool);
   }
-
-  // The kernel that runs. A float32 convolution settles the size of its tiles
-  // in Resize; before, this is the largest of its kernels.
-  virtual const char* kernel_name() const = 0;
 };
 
 // How many times faster than a good dense convolution of the same type the

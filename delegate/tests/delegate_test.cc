@@ -273,7 +273,7 @@ TEST(DelegateTest, Conv2DThatDoesNotPayStaysWithTheRuntime) {
   Conv2DGraph graph;
   Selection selection;
   ASSERT_TRUE(SelectNodes(&graph.context(), options, &selection).ok());
-  EXPECT_THAT(selection.convs, IsEmpty());
+  EXPECT_THAT(selection.operators, IsEmpty());
   ASSERT_EQ(selection.refused.size(), 1u);
   EXPECT_STREQ(selection.refused[0].operator_name, "CONV_2D");
   EXPECT_THAT(selection.refused[0].reason.message(), HasSubstr("min_speedup"));
@@ -286,7 +286,7 @@ TEST(DelegateTest, SidesThatTheInputDecidesAreNotTakenForSmall) {
     graph.tensor(graph.input).dims_signature = graph.arrays().Ints(signature);
     Selection selection;
     EXPECT_TRUE(SelectNodes(&graph.context(), TestOptions(), &selection).ok());
-    return selection.convs.at(0).speedup;
+    return selection.operators.at(0).speedup;
   };
   EXPECT_GT(predict({-1, -1, -1, 2}), predict({-1, 1, 1, 2}));
 }

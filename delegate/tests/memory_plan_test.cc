@@ -17,7 +17,7 @@ void ExpectNoOverlap(const std::vector<BufferUse>& uses, size_t total) {
     for (size_t j = 0; j < i; ++j) {
       const BufferUse& b = uses[j];
       const bool together =
-          a.first_step <= b.last_step && b.first_step <= a.last_step;
+          a.first_pass <= b.last_pass && b.first_pass <= a.last_pass;
       const bool apart =
           a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset;
       EXPECT_TRUE(!together || apart) << "buffers " << i << " and " << j;

@@ -75,15 +75,16 @@ class Delegate {
     Status status = SelectNodes(context, options_, &selection_);
     if (status.ok()) status = CreatePool(*context);
     if (!status.ok()) return status;
-    LogConvs();
-    has_delegated_ |= !selection_.convs.empty();
+    LogNodes();
+    has_delegated_ |= !selection_.operators.empty();
     if (options_.require_delegation && !has_delegated_) {
       return Status::Error(
           "none of %d nodes can be delegated, and require_delegation is true; "
           "log_level info tells why",
           selection_.graph_nodes);
     }
-    const size_t nodes = selection_.convs.empty() ? 0 : selection_.nodes.size();
+    const size_t nodes =
+        selection_.operators.empty() ? 0 : selection_.nodes.size();
     if (nodes > 0) status = ReplaceNodes(context);
     if (status.ok() && options_.log_level >= LogLevel::kInfo) {
       Log("%zu of %d nodes delegated, %d partitions", nodes,
@@ -125,12 +126,11 @@ class Delegate {
     return Status();
   }
 
-  void LogConvs() const {
+  void LogNodes() const {
     if (options_.log_level >= LogLevel::kVerbose) {
-      for (const SelectedConv& conv : selection_.convs) {
+      for (const SelectedNode& node : selection_.operators) {
         Log("node %d runs kernel %s on %d threads, predicted gain %.2f",
-            conv.node, conv.conv->kernel_name(), pool_->threads(),
-            conv.speedup);
+            node.node, node.op->kernel_name(), pool_->threads(), node.speedup);
       }
     }
     if (options_.log_level >= LogLevel::kInfo) {

@@ -6,7 +6,7 @@ namespace tf_pconv {
 namespace {
 
 bool InUseTogether(const BufferUse& a, const BufferUse& b) {
-  return a.first_step <= b.last_step && b.first_step <= a.last_step;
+  return a.first_pass <= b.last_pass && b.first_pass <= a.last_pass;
 }
 
 // The first gap that holds `use` among the placed buffers, which are sorted by

@@ -12,15 +12,15 @@ inline size_t Align(size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-// A buffer that holds a value from one step to another, both included.
+// A buffer that holds a value from one pass to another, both included.
 struct BufferUse {
   size_t bytes = 0;
-  int first_step = 0;
-  int last_step = 0;
+  int first_pass = 0;
+  int last_pass = 0;
   size_t offset = 0;  // set by PlanMemory
 };
 
-// Places the buffers in one block so that those in use at the same step do not
+// Places the buffers in one block so that those in use at the same pass do not
 // overlap; offsets are aligned. Returns the bytes of the block.
 size_t PlanMemory(std::vector<BufferUse>* uses);
 

@@ -114,7 +114,7 @@ class Selector {
     const Status status = ReadPConv2D(*context_, *graph_node.node,
                                       graph_node.registration->version, &conv);
     if (!status.ok()) return status;
-    return Take(graph_node.index, Predict(conv), conv);
+    return Take(graph_node.index, "PConv2D", Predict(conv), conv);
   }
 
   Status TakeConv2D(const GraphNode& graph_node) {
@@ -131,7 +131,7 @@ class Selector {
           "below min_speedup %.2f",
           speedup, options_.min_speedup);
     }
-    return Take(graph_node.index, speedup, conv);
+    return Take(graph_node.index, "CONV_2D", speedup, conv);
   }
 
   // The constant that holds the weights of a CONV_2D: its own, or what the
@@ -161,20 +161,25 @@ class Selector {
     return PredictSpeedup(conv.description, input);
   }
 
-  Status Take(int node, double speedup, const ConvNode& conv) {
+  Status Take(int node, const char* name, double speedup,
+              const ConvNode& conv) {
     PatternConvOptions conv_options;
     conv_options.kernel = options_.kernel;
-    SelectedConv selected;
+    const PatternWeights& weights = conv.weights;
+    SelectedNode selected;
     selected.node = node;
-    selected.input = conv.input;
+    selected.operator_name = name;
+    selected.inputs = {conv.input};
     selected.output = conv.output;
-    selected.type = conv.weights.type;
+    selected.type = weights.type;
+    selected.weight_bytes = weights.int8_values.size() +
+                            weights.float_values.size() * sizeof(float) +
+                            weights.kernels.size() * sizeof(GroupKernel);
     selected.speedup = speedup;
     Status status;
-    selected.conv =
-        PatternConv::Create(conv.description, conv_options, &status);
-    if (selected.conv == nullptr) return status;
-    selection_->convs.push_back(std::move(selected));
+    selected.op = PatternConv::Create(conv.description, conv_options, &status);
+    if (selected.op == nullptr) return status;
+    selection_->operators.push_back(std::move(selected));
     return Status();
   }
 
@@ -192,21 +197,21 @@ class Selector {
         const int reads = CountReads(*reader.node, output);
         if (reads == 0) continue;
         is_read = true;
-        only_by_taken &= IsTakenConv(reader.index) && reads == 1 &&
+        only_by_taken &= IsTakenOperator(reader.index) && reads == 1 &&
                          TensorAt(reader.node->inputs, 1) == output;
       }
       if (is_read && only_by_taken) densify_.push_back(densify.index);
     }
   }
 
-  bool IsTakenConv(int node) const {
+  bool IsTakenOperator(int node) const {
     return std::any_of(
-        selection_->convs.begin(), selection_->convs.end(),
-        [node](const SelectedConv& conv) { return conv.node == node; });
+        selection_->operators.begin(), selection_->operators.end(),
+        [node](const SelectedNode& taken) { return taken.node == node; });
   }
 
   bool IsTaken(int node) const {
-    return IsTakenConv(node) ||
+    return IsTakenOperator(node) ||
            std::find(densify_.begin(), densify_.end(), node) != densify_.end();
   }
 

@@ -1,10 +1,11 @@
 #ifndef TF_PCONV_DELEGATE_TFLITE_PARTITION_H_
 #define TF_PCONV_DELEGATE_TFLITE_PARTITION_H_
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
-#include "delegate/core/pattern_conv.h"
+#include "delegate/core/operator.h"
 #include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
 #include "delegate/tflite/abi.h"
@@ -12,14 +13,20 @@
 
 namespace tf_pconv {
 
-// A convolution that the delegate takes, packed for this processor.
-struct SelectedConv {
+// The most inputs of an operator.
+inline constexpr int kMaxInputs = 2;
+
+// An operator that the delegate takes, ready for this processor.
+struct SelectedNode {
   int node = 0;
-  int input = 0;  // tensors of the graph
+  const char* operator_name = "";
+  std::vector<int> inputs;  // tensors of the graph, all of one shape
   int output = 0;
   DataType type = DataType::kFloat32;
+  // Of convolutions; 0 of others.
+  size_t weight_bytes = 0;
   double speedup = 0.0;  // predicted; 0 where the input size is not known
-  std::unique_ptr<PatternConv> conv;
+  std::unique_ptr<Operator> op;
 };
 
 // A convolution that stays with the runtime.
@@ -32,10 +39,10 @@ struct RefusedConv {
 // What the delegate does with a graph.
 struct Selection {
   int graph_nodes = 0;
-  // Nodes taken, in the order in which they run: convolutions, and each DENSIFY
+  // Nodes taken, in the order in which they run: operators, and each DENSIFY
   // whose result no other node reads.
   std::vector<int> nodes;
-  std::vector<SelectedConv> convs;
+  std::vector<SelectedNode> operators;
   std::vector<RefusedConv> refused;
 };
 

@@ -1,19 +1,22 @@
 #include "delegate/tflite/region.h"
 
 #include <algorithm>
+#include <cstring>
 #include <initializer_list>
 #include <utility>
 
+#include "delegate/core/cpu.h"
 #include "delegate/tflite/conv_node.h"
 
 namespace tf_pconv {
 namespace {
 
-bool Contains(const std::vector<int>& values, int value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
+bool SameShape(const ActivationShape& a, const ActivationShape& b) {
+  return a.batch == b.batch && a.height == b.height && a.width == b.width &&
+         a.channels == b.channels;
 }
 
-// Gives a tensor of the runtime the shape that a convolution makes.
+// Gives a tensor of the runtime the shape that an operator makes.
 Status ResizeTensor(TfLiteContext* context, int index,
                     std::initializer_list<int> dims) {
   TfLiteTensor* tensor = &context->tensors[index];
@@ -33,15 +36,12 @@ Status ResizeTensor(TfLiteContext* context, int index,
   return Status();
 }
 
-Status BytesOf(const ActivationShape& shape, DataType type, size_t* bytes) {
-  *bytes = type == DataType::kInt8 ? 1 : sizeof(float);
-  for (int size : {shape.batch, shape.height, shape.width, shape.channels}) {
-    if (__builtin_mul_overflow(*bytes, static_cast<size_t>(size), bytes)) {
-      return Status::Error("a tensor of %dx%dx%dx%d is too large", shape.batch,
-                           shape.height, shape.width, shape.channels);
-    }
-  }
-  return Status();
+size_t ElementBytes(DataType type) {
+  return type == DataType::kInt8 ? 1 : sizeof(float);
+}
+
+size_t RowBytes(const ActivationShape& shape, DataType type) {
+  return ElementBytes(type) * shape.width * shape.channels;
 }
 
 }  // namespace
@@ -51,36 +51,36 @@ Region::Region(const TfLiteDelegateParams& params, Selection* selection,
     : pool_(pool) {
   const TfLiteIntArray* nodes = params.nodes_to_replace;
   for (int i = 0; i < nodes->size; ++i) {
-    for (SelectedConv& selected : selection->convs) {
-      if (selected.node != nodes->data[i] || selected.conv == nullptr) continue;
-      steps_.emplace_back();
-      steps_.back().conv = std::move(selected);
+    for (SelectedNode& selected : selection->operators) {
+      if (selected.node != nodes->data[i] || selected.op == nullptr) continue;
+      nodes_.push_back(std::move(selected));
     }
   }
+  steps_.resize(nodes_.size());
   const TfLiteIntArray* outputs = params.output_tensors;
   for (int i = 0; i < outputs->size; ++i) {
-    const int output = outputs->data[i];
-    const bool is_conv_output = std::any_of(
-        steps_.begin(), steps_.end(),
-        [output](const Step& step) { return step.conv.output == output; });
-    (is_conv_output ? runtime_outputs_ : unread_outputs_).push_back(output);
+    bool is_unread = true;
+    for (size_t step = 0; step < steps_.size(); ++step) {
+      if (nodes_[step].output != outputs->data[i]) continue;
+      steps_[step].leaves_region = true;
+      is_unread = false;
+    }
+    if (is_unread) unread_outputs_.push_back(outputs->data[i]);
   }
   ConnectSteps();
 }
 
 void Region::ConnectSteps() {
-  for (int i = 0; i < static_cast<int>(steps_.size()); ++i) {
-    Step& step = steps_[i];
-    if (Contains(runtime_outputs_, step.conv.output)) continue;
-    step.output_buffer = static_cast<int>(buffers_.size());
-    BufferUse use;
-    use.first_step = use.last_step = i;
-    for (int j = i + 1; j < static_cast<int>(steps_.size()); ++j) {
-      if (steps_[j].conv.input != step.conv.output) continue;
-      steps_[j].input_buffer = step.output_buffer;
-      use.last_step = j;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i].op = nodes_[i].op.get();
+    steps_[i].weight_bytes = nodes_[i].weight_bytes;
+    for (int input : nodes_[i].inputs) {
+      int producer = Step::kOfRuntime;
+      for (size_t j = 0; j < i; ++j) {
+        if (nodes_[j].output == input) producer = static_cast<int>(j);
+      }
+      steps_[i].producers.push_back(producer);
     }
-    buffers_.push_back(use);
   }
 }
 
@@ -90,48 +90,68 @@ Status Region::Prepare(TfLiteContext* context) {
     const Status status = ResizeTensor(context, tensor, {0});
     if (!status.ok()) return status;
   }
-  for (Step& step : steps_) {
-    const Status status = PrepareStep(context, &step);
+  for (size_t step = 0; step < steps_.size(); ++step) {
+    const Status status = PrepareStep(context, static_cast<int>(step));
     if (!status.ok()) {
-      return Status::Error("convolution of node %d: %s", step.conv.node,
-                           status.message());
+      return Status::Error("%s of node %d: %s", nodes_[step].operator_name,
+                           nodes_[step].node, status.message());
     }
   }
   return Allocate();
 }
 
-Status Region::InputShape(const TfLiteContext& context, const Step& step,
+Status Region::InputShape(const TfLiteContext& context, int step,
                           ActivationShape* shape) const {
-  for (const Step& producer : steps_) {
-    if (&producer == &step) break;
-    if (producer.conv.output != step.conv.input) continue;
-    *shape = producer.conv.conv->output_shape();
-    return Status();
+  const SelectedNode& node = nodes_[step];
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const int producer = steps_[step].producers[i];
+    ActivationShape input;
+    if (producer != Step::kOfRuntime) {
+      input = steps_[producer].op->output_shape();
+    } else {
+      const Status status =
+          ReadActivationShape(context.tensors[node.inputs[i]], &input);
+      if (!status.ok()) return status;
+    }
+    if (i > 0 && !SameShape(input, *shape)) {
+      return Status::Error("its inputs differ in shape");
+    }
+    *shape = input;
   }
-  return ReadActivationShape(context.tensors[step.conv.input], shape);
+  return Status();
 }
 
-Status Region::PrepareStep(TfLiteContext* context, Step* step) {
+Status Region::PrepareStep(TfLiteContext* context, int index) {
+  const SelectedNode& node = nodes_[index];
+  Step& step = steps_[index];
   ActivationShape input;
-  Status status = InputShape(*context, *step, &input);
-  if (status.ok()) status = step->conv.conv->Resize(input);
+  Status status = InputShape(*context, index, &input);
+  if (status.ok()) status = node.op->Resize(input);
   if (!status.ok()) return status;
-  const ActivationShape output = step->conv.conv->output_shape();
-  if (step->output_buffer != kOfRuntime) {
-    return BytesOf(output, step->conv.type,
-                   &buffers_[step->output_buffer].bytes);
-  }
+  const ActivationShape output = node.op->output_shape();
+  step.input_row_bytes = RowBytes(input, node.type);
+  step.output_row_bytes = RowBytes(output, node.type);
+  if (!step.leaves_region) return Status();
   return ResizeTensor(
-      context, step->conv.output,
+      context, node.output,
       {output.batch, output.height, output.width, output.channels});
 }
 
 Status Region::Allocate() {
+  schedule_ = PlanSchedule(steps_, CacheBytes() / 4 * 3);
+  buffers_.assign(steps_.size(), BufferUse());
+  held_.assign(steps_.size(), RowRange());
+  for (size_t step = 0; step < steps_.size(); ++step) {
+    if (steps_[step].leaves_region) continue;
+    const size_t images = steps_[step].op->output_shape().batch;
+    buffers_[step] = {
+        images * schedule_.rows[step] * steps_[step].output_row_bytes,
+        schedule_.first_pass[step], schedule_.last_pass[step]};
+  }
   workspace_offset_ = PlanMemory(&buffers_);
   size_t workspace = 0;
   for (const Step& step : steps_) {
-    workspace =
-        std::max(workspace, step.conv.conv->WorkspaceBytes(pool_->threads()));
+    workspace = std::max(workspace, step.op->WorkspaceBytes(pool_->threads()));
   }
   const size_t bytes = workspace_offset_ + Align(workspace);
   memory_.reset();
@@ -144,21 +164,57 @@ Status Region::Allocate() {
 }
 
 Status Region::Invoke(TfLiteContext* context) {
-  // Tensors move between runs, so their addresses are read each time.
-  const auto address = [this, context](int buffer, int tensor) -> void* {
-    if (buffer == kOfRuntime) return context->tensors[tensor].data;
-    return memory_.get() + buffers_[buffer].offset;
-  };
-  for (const Step& step : steps_) {
-    const void* input = address(step.input_buffer, step.conv.input);
-    void* output = address(step.output_buffer, step.conv.output);
-    if (input == nullptr || output == nullptr) {
-      return Status::Error("a tensor of node %d has no memory", step.conv.node);
+  for (size_t step = 0; step < steps_.size(); ++step) {
+    held_[step] = RowRange();
+    const SelectedNode& node = nodes_[step];
+    bool has_memory = !steps_[step].leaves_region ||
+                      context->tensors[node.output].data != nullptr;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (steps_[step].producers[i] != Step::kOfRuntime) continue;
+      has_memory &= context->tensors[node.inputs[i]].data != nullptr;
     }
-    step.conv.conv->Run(input, output, memory_.get() + workspace_offset_,
-                        pool_);
+    if (!has_memory) {
+      return Status::Error("a tensor of node %d has no memory", node.node);
+    }
   }
+  for (const Pass& pass : schedule_.passes) RunPass(*context, pass);
   return Status();
+}
+
+void Region::RunPass(const TfLiteContext& context, const Pass& pass) {
+  const Step& step = steps_[pass.step];
+  const SelectedNode& node = nodes_[pass.step];
+  const void* inputs[kMaxInputs];
+  for (size_t i = 0; i < step.producers.size(); ++i) {
+    // Tensors move between runs, so their addresses are read each time.
+    inputs[i] = step.producers[i] == Step::kOfRuntime
+                    ? context.tensors[node.inputs[i]].data
+                    : RowZero(context, step.producers[i]);
+  }
+  KeepRows(pass.step, pass.kept_row);
+  held_[pass.step].end = pass.rows.end;
+  step.op->RunRows(inputs, RowZero(context, pass.step), pass.rows,
+                   memory_.get() + workspace_offset_, pool_);
+}
+
+// Where row 0 of a step's output lies, or would lie if it were still kept.
+uint8_t* Region::RowZero(const TfLiteContext& context, int step) const {
+  if (steps_[step].leaves_region) {
+    return static_cast<uint8_t*>(context.tensors[nodes_[step].output].data);
+  }
+  return memory_.get() + buffers_[step].offset -
+         held_[step].begin * steps_[step].output_row_bytes;
+}
+
+// Moves the rows from `first_row` on to the beginning of the step's buffer.
+void Region::KeepRows(int step, int first_row) {
+  RowRange& held = held_[step];
+  if (first_row == held.begin) return;
+  uint8_t* buffer = memory_.get() + buffers_[step].offset;
+  const size_t row_bytes = steps_[step].output_row_bytes;
+  std::memmove(buffer, buffer + (first_row - held.begin) * row_bytes,
+               (held.end - first_row) * row_bytes);
+  held.begin = first_row;
 }
 
 }  // namespace tf_pconv

@@ -7,22 +7,23 @@
 #include <memory>
 #include <vector>
 
-#include "delegate/core/pattern_conv.h"
+#include "delegate/core/operator.h"
 #include "delegate/core/status.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/tflite/abi.h"
 #include "delegate/tflite/memory_plan.h"
 #include "delegate/tflite/partition.h"
+#include "delegate/tflite/schedule.h"
 
 namespace tf_pconv {
 
 // A connected part of the graph that runs as one node of the runtime. What its
-// convolutions hand to each other lies in memory of the region, which the
-// runtime does not see.
+// operators hand to each other lies in memory of the region, which the runtime
+// does not see.
 class Region {
  public:
-  // Takes the convolutions of `params` out of `selection`. `pool` must outlive
-  // the region.
+  // Takes the operators of `params` out of `selection`. `pool` must outlive the
+  // region.
   Region(const TfLiteDelegateParams& params, Selection* selection,
          ThreadPool* pool);
 
@@ -33,28 +34,26 @@ class Region {
   Status Invoke(TfLiteContext* context);
 
  private:
-  static constexpr int kOfRuntime = -1;
-
-  struct Step {
-    SelectedConv conv;
-    // The buffers in `buffers_`, or kOfRuntime.
-    int input_buffer = kOfRuntime;
-    int output_buffer = kOfRuntime;
-  };
-
   void ConnectSteps();
-  Status InputShape(const TfLiteContext& context, const Step& step,
+  Status InputShape(const TfLiteContext& context, int step,
                     ActivationShape* shape) const;
-  Status PrepareStep(TfLiteContext* context, Step* step);
+  Status PrepareStep(TfLiteContext* context, int step);
   Status Allocate();
+  void RunPass(const TfLiteContext& context, const Pass& pass);
+  uint8_t* RowZero(const TfLiteContext& context, int step) const;
+  void KeepRows(int step, int first_row);
 
-  std::vector<Step> steps_;
+  std::vector<SelectedNode> nodes_;
+  std::vector<Step> steps_;  // of each node
   // Results of DENSIFY that nobody reads any more.
   std::vector<int> unread_outputs_;
-  // Outputs that the runtime holds; others live in `buffers_`.
-  std::vector<int> runtime_outputs_;
-  std::vector<BufferUse> buffers_;
   ThreadPool* const pool_;
+
+  Schedule schedule_;
+  // The rows kept of each step's output; empty where the runtime holds it.
+  std::vector<BufferUse> buffers_;
+  // The first row that each buffer holds now, and the one behind the last.
+  std::vector<RowRange> held_;
 
   struct Free {
     void operator()(uint8_t* memory) const { free(memory); }

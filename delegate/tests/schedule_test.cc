@@ -1,0 +1,215 @@
+// Order of the passes of a region: what they read is there, and fits the cache.
+
+#include "delegate/tflite/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <vector>
+
+namespace tf_pconv {
+namespace {
+
+constexpr int kWidth = 100;
+constexpr size_t kRowBytes = 1000;
+
+// An operator whose windows are three rows high where it halves its input, and
+// else one or three.
+class WindowOperator : public Operator {
+ public:
+  WindowOperator(int window, int stride, int row_unit)
+      : window_(window), stride_(stride), row_unit_(row_unit) {}
+
+  Status Resize(const ActivationShape& input) override {
+    input_ = output_ = input;
+    output_.height = (input.height - 1) / stride_ + 1;
+    return Status();
+  }
+  ActivationShape output_shape() const override { return output_; }
+  size_t WorkspaceBytes(int) const override { return 0; }
+  RowRange InputRows(RowRange rows) const override {
+    const int before = window_ / 2;
+    const int begin = rows.begin * stride_ - before;
+    const int end = (rows.end - 1) * stride_ - before + window_;
+    return {std::max(begin, 0), std::min(end, input_.height)};
+  }
+  int row_unit() const override { return row_unit_; }
+  void RunRows(const void* const*, void*, RowRange, void*,
+               ThreadPool*) const override {}
+  const char* kernel_name() const override { return "window"; }
+
+ private:
+  const int window_;
+  const int stride_;
+  const int row_unit_;
+  ActivationShape input_;
+  ActivationShape output_;
+};
+
+// Steps on an input of `height` rows.
+class Graph {
+ public:
+  explicit Graph(int height, int batch = 1)
+      : input_{batch, height, kWidth, 10} {}
+
+  // Returns the number of the step.
+  int Add(const std::vector<int>& producers, int window, int stride = 1,
+          int row_unit = 1) {
+    operators_.push_back(
+        std::make_unique<WindowOperator>(window, stride, row_unit));
+    Operator* op = operators_.back().get();
+    const int first = producers[0];
+    EXPECT_TRUE(op->Resize(first == Step::kOfRuntime
+                               ? input_
+                               : operators_[first]->output_shape())
+                    .ok());
+    Step step;
+    step.op = op;
+    step.producers = producers;
+    step.input_row_bytes = step.output_row_bytes = kRowBytes;
+    steps_.push_back(step);
+    return static_cast<int>(steps_.size()) - 1;
+  }
+
+  Step& step(int index) { return steps_[index]; }
+  const std::vector<Step>& steps() const { return steps_; }
+
+ private:
+  const ActivationShape input_;
+  std::vector<std::unique_ptr<Operator>> operators_;
+  std::vector<Step> steps_;
+};
+
+int Height(const Step& step) { return step.op->output_shape().height; }
+
+// Follows the passes: each row is computed once, in order, and no pass reads
+// rows that are not there yet or no longer kept.
+void ExpectSound(const Graph& graph, const Schedule& schedule) {
+  const std::vector<Step>& steps = graph.steps();
+  std::vector<RowRange> held(steps.size());
+  for (size_t i = 0; i < schedule.passes.size(); ++i) {
+    const Pass& pass = schedule.passes[i];
+    const int index = static_cast<int>(i);
+    const Step& step = steps[pass.step];
+    const RowRange needed = step.op->InputRows(pass.rows);
+    for (int producer : step.producers) {
+      if (producer == Step::kOfRuntime) continue;
+      ASSERT_GE(needed.begin, held[producer].begin) << "pass " << i;
+      ASSERT_LE(needed.end, held[producer].end) << "pass " << i;
+      ASSERT_LE(index, schedule.last_pass[producer]);
+    }
+    RowRange& output = held[pass.step];
+    ASSERT_EQ(pass.rows.begin, output.end) << "pass " << i;
+    ASSERT_LT(pass.rows.begin, pass.rows.end) << "pass " << i;
+    ASSERT_GE(pass.kept_row, output.begin) << "pass " << i;
+    ASSERT_LE(pass.kept_row, output.end) << "pass " << i;
+    ASSERT_GE(index, schedule.first_pass[pass.step]);
+    ASSERT_LE(index, schedule.last_pass[pass.step]);
+    output = {pass.kept_row, pass.rows.end};
+    ASSERT_LE(output.end - output.begin, schedule.rows[pass.step]);
+    if (step.leaves_region) {
+      ASSERT_EQ(output.begin, 0);
+    }
+  }
+  for (size_t step = 0; step < steps.size(); ++step) {
+    EXPECT_EQ(held[step].end, Height(steps[step])) << "step " << step;
+  }
+}
+
+// Four convolutions one after another.
+Graph Chain(int height, int row_unit = 1) {
+  Graph graph(height);
+  int last = Step::kOfRuntime;
+  for (int i = 0; i < 4; ++i) last = graph.Add({last}, 3, 1, row_unit);
+  graph.step(last).leaves_region = true;
+  return graph;
+}
+
+TEST(ScheduleTest, TensorsThatFitTheCacheAreComputedAsWholes) {
+  const Graph graph = Chain(50);
+  const Schedule schedule = PlanSchedule(graph.steps(), 1000 * kRowBytes);
+  ExpectSound(graph, schedule);
+  EXPECT_EQ(schedule.passes.size(), 4u);
+}
+
+TEST(ScheduleTest, LargerOnesAreComputedAFewRowsInTurn) {
+  for (int row_unit : {1, 2}) {
+    const Graph graph = Chain(201, row_unit);
+    const Schedule schedule = PlanSchedule(graph.steps(), 100 * kRowBytes);
+    ExpectSound(graph, schedule);
+    EXPECT_GT(schedule.passes.size(), 8u);
+    int kept = 0;
+    for (int step = 0; step < 3; ++step) kept += schedule.rows[step];
+    EXPECT_LE(kept, 100);
+    for (const Pass& pass : schedule.passes) {
+      EXPECT_EQ(pass.rows.begin % row_unit, 0);
+    }
+  }
+}
+
+TEST(ScheduleTest, WeightsThatFillTheCacheAreNotReadAgain) {
+  Graph graph = Chain(201);
+  for (int step = 0; step < 4; ++step) {
+    graph.step(step).weight_bytes = 60 * kRowBytes;
+  }
+  const Schedule schedule = PlanSchedule(graph.steps(), 100 * kRowBytes);
+  ExpectSound(graph, schedule);
+  EXPECT_EQ(schedule.passes.size(), 4u);
+}
+
+TEST(ScheduleTest, BatchesAreComputedAsWholes) {
+  Graph graph(201, 2);
+  graph.Add({graph.Add({Step::kOfRuntime}, 3)}, 3);
+  graph.step(1).leaves_region = true;
+  const Schedule schedule = PlanSchedule(graph.steps(), 100 * kRowBytes);
+  ExpectSound(graph, schedule);
+  EXPECT_EQ(schedule.passes.size(), 2u);
+}
+
+TEST(ScheduleTest, BranchesKeepWhatTheirSlowestReaderNeeds) {
+  Graph graph(201);
+  const int first = graph.Add({Step::kOfRuntime}, 3);
+  const int left = graph.Add({graph.Add({first}, 3)}, 3);
+  const int sum = graph.Add({first, left}, 1);
+  graph.step(sum).leaves_region = true;
+  const Schedule schedule = PlanSchedule(graph.steps(), 150 * kRowBytes);
+  ExpectSound(graph, schedule);
+  EXPECT_GT(schedule.passes.size(), 8u);
+  EXPECT_GT(schedule.rows[first], schedule.rows[left]);
+}
+
+TEST(ScheduleTest, AnyGraphIsSound) {
+  for (uint32_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    const auto uniform = [&random](int low, int high) {
+      return std::uniform_int_distribution<int>(low, high)(random);
+    };
+    Graph graph(uniform(1, 300));
+    const int steps = uniform(1, 9);
+    for (int step = 0; step < steps; ++step) {
+      const int from = uniform(-1, step - 1);
+      std::vector<int> producers = {from};
+      // A second input of the same height.
+      for (int other = 0; other < step; ++other) {
+        if (from >= 0 && other != from && uniform(0, 2) == 0 &&
+            Height(graph.step(other)) == Height(graph.step(from))) {
+          producers.push_back(other);
+          break;
+        }
+      }
+      graph.Add(producers, uniform(0, 2) == 0 ? 1 : 3,
+                uniform(0, 3) == 0 ? 2 : 1, uniform(1, 2));
+      graph.step(step).weight_bytes = uniform(0, 20) * kRowBytes;
+      graph.step(step).leaves_region = uniform(0, 5) == 0;
+    }
+    ExpectSound(graph,
+                PlanSchedule(graph.steps(), uniform(1, 300) * kRowBytes));
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace tf_pconv
