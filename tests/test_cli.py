@@ -1,6 +1,11 @@
 """The command line does its work, or says in one sentence why not and writes nothing."""
 
 import json
+import os
+import pathlib
+import subprocess
+import sys
+import warnings
 
 import keras
 import numpy as np
@@ -137,7 +142,34 @@ def test_missing_folder_is_refused(refused, model_file, tmp_path):
 def test_damaged_model_is_refused(refused, tmp_path):
     damaged = tmp_path / "damaged.keras"
     damaged.write_bytes(b"PK\x03\x04 and no more")
-    assert refused("plan", damaged, code=1).startswith("tf-pconv: ")
+    assert refused("plan", damaged, code=1) == (
+        f"tf-pconv: {damaged} is damaged or no .keras file, which is a zip archive."
+    )
+
+
+@pytest.mark.parametrize("command", ["plan", "prune"])
+def test_a_user_sees_what_was_asked_for_and_nothing_else(model_file, tmp_path, command):
+    arguments = [
+        command,
+        model_file,
+        *(["-o", tmp_path / "out.keras"] if command == "prune" else []),
+    ]
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    run = subprocess.run(
+        [sys.executable, "-m", "tf_pconv.cli", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=pathlib.Path(__file__).parents[1],
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("Plan of 'small'")
+
+
+def test_warnings_are_sentences():
+    with cli._warnings_as_sentences():
+        line = warnings.formatwarning(UserWarning("Look here."), UserWarning, "some.py", 1)
+    assert line == "tf-pconv: warning: Look here.\n"
 
 
 def test_convert_packs_floats(pruned_file):

@@ -70,7 +70,7 @@ def test_what_tensorflow_cannot_convert(failed, tmp_path):
     model.save(path)
     code, sentence = failed("convert", path, "-o", tmp_path / "half.tflite")
     assert code == 1
-    assert sentence.startswith(f"tf-pconv: {path} cannot be converted: Could not translate")
+    assert sentence.startswith(f"tf-pconv: {path} cannot be converted: The layer")
     assert sentence.endswith("set `layer.dtype_policy = 'float32'` for every layer before.")
 
 

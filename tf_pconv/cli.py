@@ -5,8 +5,10 @@ Exit codes: 0 done; 1 the work failed; 2 the command line is wrong; 130 interrup
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 
 from absl import flags
 
@@ -30,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        _run(arguments)
+        with _warnings_as_sentences():
+            _run(arguments)
     except (UsageError, flags.Error) as error:
         return _fail(error, 2)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
@@ -40,6 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written.", 130)
     return 0
+
+
+@contextlib.contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Shows warnings without the line of code that they come from."""
+    original = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"{PROGRAM}: warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = original
 
 
 def _fail(error: Exception | str, code: int) -> int:

@@ -95,8 +95,8 @@ def _convert_keras(path: pathlib.Path, values: flags.FlagValues) -> bytes:
     try:
         content = converter.convert()
     except Exception as error:  # Of whatever class TensorFlow raises.
-        lines = [str(error).partition("\n")[0], *getattr(error, "__notes__", [])]
-        raise RuntimeError(f"{path} cannot be converted: {' '.join(lines)}") from error
+        reason = str(error).partition("\n")[0]
+        raise RuntimeError(f"{path} cannot be converted: {reason}") from error
     print(converter.report)
     return content
 

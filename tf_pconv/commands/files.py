@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,8 @@ def written_whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def load_keras_model(path: pathlib.Path) -> keras.Model:
     """Returns the model of a `.keras` file."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is damaged or no .keras file, which is a zip archive.")
     with step(f"Loading {path}"):
         from tf_pconv import quiet_start  # noqa: F401, before Keras, which loads TensorFlow
 

@@ -14,6 +14,9 @@ from tf_pconv.progress import step
 
 PATTERN_FORMATS = ("fkw", "sparse", "dense")
 
+_NOT_CONVERTED = ("float16", "bfloat16", "float64")
+"""Precisions of Keras layers that TensorFlow Lite's converter refuses."""
+
 
 class TFLiteConverter:
     """Converts a pruned model to TensorFlow Lite; a drop-in for `tf.lite.TFLiteConverter`.
@@ -54,7 +57,7 @@ class TFLiteConverter:
 
     def __init__(self, converter: Any):
         self._converter = converter
-        self._hint = ""  # What an error of TensorFlow's converter is likely to mean.
+        self._hint = ""  # What an error of TensorFlow's converter means, if it is known.
         self.pattern_format = "fkw"
         self.verify = True
         self.min_speedup = 1.0
@@ -98,7 +101,8 @@ class TFLiteConverter:
 
         Raises:
             VerificationError: A packed convolution does not compute what the original does.
-            Exception: Whatever TensorFlow's converter raises.
+            ValueError: A layer computes in a precision that TensorFlow Lite does not convert.
+            Exception: Whatever else TensorFlow's converter raises.
         """
         with step("Converting with TensorFlow Lite"):
             content = self._convert_sparse() if self.pattern_format == "sparse" else self._convert()
@@ -113,10 +117,12 @@ class TFLiteConverter:
         with step("Packing" + (" and comparing with the original" if self.verify else "")):
             result = pack(content, verify=self.verify, min_speedup=self.min_speedup)
         self.report = result.report
-        if result.report.convolutions and not result.report.packed:
+        rows = result.report.convolutions
+        if rows and not result.report.packed:
+            # The largest of those that come nearest.
+            typical = max(rows, key=lambda row: (row.patterns is not None, row.dense_bytes))
             warnings.warn(
-                "No convolution was packed, so the file will not be faster: "
-                f"{result.report.convolutions[-1].reason}. See `report`.",
+                f"No convolution was packed; {typical.name!r}: {typical.reason}. See `report`.",
                 stacklevel=3,
             )
         return result.model
@@ -137,13 +143,14 @@ class TFLiteConverter:
             )
 
     def _convert(self) -> bytes:
-        try:
-            with quiet_tensorflow():
+        with quiet_tensorflow():
+            try:
                 return bytes(self._converter.convert())
-        except Exception as error:
-            if self._hint:
-                error.add_note(self._hint)
-            raise
+            except Exception as error:
+                if not self._hint:
+                    raise
+                cause = error
+        raise ValueError(self._hint) from cause
 
     def _convert_sparse(self) -> bytes:
         import tensorflow as tf
@@ -213,14 +220,12 @@ def _check_model(model: Any) -> None:
 
 
 def _precision_hint(model: Any) -> str:
-    """Says how to convert a model of mixed precision, which TensorFlow Lite's converter refuses."""
+    """Says how to convert a model of a precision that TensorFlow Lite's converter refuses."""
     if _is_tf_keras(model):
         return ""
     from tf_pconv.keras_internals import flatten_layers
 
-    half = [
-        layer for layer in flatten_layers(model) if layer.compute_dtype in ("float16", "bfloat16")
-    ]
+    half = [layer for layer in flatten_layers(model) if layer.compute_dtype in _NOT_CONVERTED]
     if not half:
         return ""
     return (
