@@ -200,6 +200,29 @@ def test_calibration_of_wrong_shape_is_refused(refused, pruned_file, tmp_path):
     assert "(4, 5, 5, 3)" in message
 
 
+@pytest.mark.parametrize("content", [b"junk", np.array([{}]), np.full((2, 8, 8, 3), "a")])
+def test_calibration_without_numbers_is_refused(refused, pruned_file, tmp_path, content):
+    inputs = tmp_path / "wrong.npz"
+    if isinstance(content, bytes):
+        inputs.write_bytes(content)
+    else:
+        np.savez(inputs, content)
+    flags = ["--quantize", "int8", "--calibration", inputs]
+    message = refused("convert", pruned_file, "-o", tmp_path / "model.tflite", *flags, code=1)
+    assert message.startswith(f"tf-pconv: {inputs}")
+    assert "numbers" in message
+
+
+def test_inputs_with_different_numbers_of_samples_are_refused(refused, tmp_path):
+    model, arrays = tmp_path / "two.keras", tmp_path / "uneven.npz"
+    inputs = [keras.Input((8, 8, 3), name=name) for name in "ab"]
+    keras.Model(inputs, keras.layers.Conv2D(4, 3)(keras.layers.Add()(inputs))).save(model)
+    np.savez(arrays, a=np.zeros((4, 8, 8, 3)), b=np.zeros((3, 8, 8, 3)))
+    flags = ["--quantize", "int8", "--calibration", arrays]
+    message = refused("convert", model, "-o", tmp_path / "model.tflite", *flags, code=1)
+    assert message.endswith("different numbers of samples: 4 of 'a', 3 of 'b'.")
+
+
 def test_convert_packs_and_unpacks_tflite(tmp_path):
     dense, packed, unpacked = (tmp_path / f"{name}.tflite" for name in ("a", "b", "c"))
     dense.write_bytes(build_layer(LayerCase(16, 16, 6, "int8")))

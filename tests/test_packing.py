@@ -434,7 +434,7 @@ class TestMinSpeedup:
         monkeypatch.setattr(runtime, "__file__", str(tmp_path / "runtime.py"))
         assert pack(chain(float_conv(rng)).serialize(), verify=False).report.packed
 
-    @pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf")])
+    @pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), "1", None])
     def test_what_is_no_gain_is_refused(self, wrong):
         with pytest.raises(ValueError, match="min_speedup is a number, at least 0"):
             pack(b"", min_speedup=wrong)

@@ -169,7 +169,7 @@ class PatternConfig:
         fields = {name: getattr(self, name) for name in _FIELDS}
         for name, value in _standardised(fields).items():
             object.__setattr__(self, name, value)
-        if not isinstance(self.rules, (LayerRule, Iterable)):
+        if not isinstance(self.rules, (LayerRule, Iterable)) or isinstance(self.rules, str):
             raise TypeError(f"rules holds LayerRule objects; received {self.rules!r}.")
         rules = (self.rules,) if isinstance(self.rules, LayerRule) else tuple(self.rules)
         rules = tuple(LayerRule.from_config(r) if isinstance(r, Mapping) else r for r in rules)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from absl import flags
 
-from tf_pconv.commands.command import Command, UsageError
+from tf_pconv.commands.command import Command, UsageError, uses_keras
 from tf_pconv.commands.files import define_overwrite, existing, new_output, written_whole
 from tf_pconv.lite import benchmark, benchmark_report, network_case, suites
 from tf_pconv.lite.layer_case import LayerCase
@@ -75,6 +75,7 @@ def _define_bench(values: flags.FlagValues) -> None:
     define_overwrite(values)
 
 
+@uses_keras
 def _run_bench(values: flags.FlagValues, argument: str) -> None:
     del argument
     subjects = (values.layer, values.model, values.network, values.suite)
@@ -104,8 +105,6 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     for network in _network_cases(values):
         time_network = functools.partial(benchmark.benchmark_network, network, values.cache)
         runs.append((network.name, functools.partial(time_network, **settings)))
-    from tf_pconv import quiet_start  # noqa: F401, before the first of them loads TensorFlow
-
     comparisons = []
     for number, (name, run) in enumerate(runs, 1):
         with step(f"{number} of {len(runs)}: {name}"):

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from absl import flags
 
 PROGRAM = "tf-pconv"
 
+Result = TypeVar("Result")
+
 
 class UsageError(Exception):
     """The command line is wrong."""
+
+
+def uses_keras(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Loads TensorFlow without its chatter, before Keras does it in the function."""
+
+    @functools.wraps(function)
+    def quiet(*arguments: Any) -> Result:
+        importlib.import_module("tf_pconv.quiet_start")
+        return function(*arguments)
+
+    return quiet
 
 
 @dataclasses.dataclass(frozen=True)

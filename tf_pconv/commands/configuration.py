@@ -32,8 +32,6 @@ def define_config(values: flags.FlagValues) -> None:
 
 def read_config(values: flags.FlagValues, **fields: Any) -> tf_pconv.PatternConfig:
     """Returns the `PatternConfig` that the flags and `fields` describe."""
-    from tf_pconv import quiet_start  # noqa: F401, before Keras, which loads TensorFlow
-
     return tf_pconv.PatternConfig(
         library=values.library,
         compression=values.compression,

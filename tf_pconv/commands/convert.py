@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import zipfile
 from typing import Any
 
 import numpy as np
 from absl import flags
 
 from tf_pconv import lite
-from tf_pconv.commands.command import Command, UsageError
+from tf_pconv.commands.command import Command, UsageError, uses_keras
 from tf_pconv.commands.files import (
     define_output,
     existing,
@@ -83,6 +84,7 @@ def _repack(path: pathlib.Path, values: flags.FlagValues) -> bytes:
     return result.model
 
 
+@uses_keras
 def _convert_keras(path: pathlib.Path, values: flags.FlagValues) -> bytes:
     calibration = existing(values.calibration, ".npz") if values.calibration else None
     model = load_keras_model(path)
@@ -111,8 +113,7 @@ def _quantize(converter: Any, model: Any, calibration: pathlib.Path, samples: in
 
 def _calibration_inputs(model: Any, path: pathlib.Path, samples: int) -> list[Any]:
     """Returns one float32 array for each input of the model, checked against its shape."""
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = _load_arrays(path)
     if len(model.inputs) == 1 and len(arrays) == 1:
         named = [(model.inputs[0], *arrays.values())]
     else:
@@ -133,9 +134,25 @@ def _calibration_inputs(model: Any, path: pathlib.Path, samples: int) -> list[An
                 f"{path}: the input {tensor.name!r} takes samples of shape {shape}, but the array "
                 f"has the shape {values.shape} (samples first)."
             )
-        if not np.isfinite(values).all():
+        if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
             raise ValueError(f"{path}: the samples of {tensor.name!r} are not all finite numbers.")
+    counts = {len(values) for _, values in named}
+    if len(counts) > 1:
+        raise ValueError(
+            f"{path}: the inputs have different numbers of samples: "
+            f"{', '.join(f'{len(values)} of {tensor.name!r}' for tensor, values in named)}."
+        )
     return [values[:samples].astype(np.float32) for _, values in named]
+
+
+def _load_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} cannot be read as arrays of numbers; write it with numpy.savez."
+        ) from error
 
 
 COMMAND = Command(

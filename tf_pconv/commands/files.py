@@ -78,8 +78,6 @@ def load_keras_model(path: pathlib.Path) -> keras.Model:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is damaged or no .keras file, which is a zip archive.")
     with step(f"Loading {path}"):
-        from tf_pconv import quiet_start  # noqa: F401, before Keras, which loads TensorFlow
-
-        import keras  # isort: skip
+        import keras
 
         return keras.saving.load_model(path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from absl import flags
 
 import tf_pconv
-from tf_pconv.commands.command import Command
+from tf_pconv.commands.command import Command, uses_keras
 from tf_pconv.commands.configuration import define_config, read_config
 from tf_pconv.commands.files import existing, load_keras_model
 
 
+@uses_keras
 def _run_plan(values: flags.FlagValues, argument: str) -> None:
     path = existing(argument, ".keras")
     config = read_config(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags
 
 import tf_pconv
-from tf_pconv.commands.command import Command
+from tf_pconv.commands.command import Command, uses_keras
 from tf_pconv.commands.configuration import define_config, read_config
 from tf_pconv.commands.files import (
     define_output,
@@ -22,6 +22,7 @@ def _define_prune(values: flags.FlagValues) -> None:
     define_output(values, "The pruned .keras file")
 
 
+@uses_keras
 def _run_prune(values: flags.FlagValues, argument: str) -> None:
     path = existing(argument, ".keras")
     output = required_output(values, ".keras")

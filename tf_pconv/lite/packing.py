@@ -6,6 +6,7 @@ import collections
 import copy
 import dataclasses
 import math
+import numbers
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -87,7 +88,7 @@ def pack(
         >>> print(result.report)
         >>> pathlib.Path("packed.tflite").write_bytes(result.model)
     """
-    if not 0 <= min_speedup < math.inf:
+    if not isinstance(min_speedup, numbers.Real) or not 0 <= min_speedup < math.inf:
         raise ValueError(f"min_speedup is a number, at least 0; received {min_speedup!r}.")
     original = load(model)
     parsed = parse(original)
