@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import pytest
 
+from tf_pconv import runtime
+
 SEED = int(os.environ.get("TF_PCONV_TEST_SEED", "20200207"))
 
 
@@ -33,3 +35,12 @@ def seeded():
 @pytest.fixture
 def rng():
     return np.random.default_rng(SEED)
+
+
+@pytest.fixture
+def delegate():
+    """The path of the library; tests that ask for it need one."""
+    try:
+        return runtime.delegate_path()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))

@@ -9,21 +9,12 @@ import numpy as np
 import pytest
 from tflite_models import Conv, chain, pattern_weights, quantize
 
-import tf_pconv
 from tf_pconv.lite import VerificationError, flatbuffer, inspect, pack, unpack
 
 DAMAGED_FILES = 100
 DAMAGED_RUNS = 150
 
 _WORDS = np.array([0, 1, -1, 65536, 2**31 - 1, -(2**31)], np.int32)
-
-
-@pytest.fixture
-def delegate():
-    try:
-        return tf_pconv.delegate_path()
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
 
 
 def build(rng, int8):

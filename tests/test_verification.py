@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 from tflite_models import Conv, chain, pattern_weights, quantize
 
-import tf_pconv
 from tf_pconv.lite import fkw, flatbuffer, pack, verification, verify_packed
 from tf_pconv.lite.convolutions import find_convolutions
 from tf_pconv.lite.isolation import isolate_dense
 from tf_pconv.lite.verification import UnverifiedWarning, VerificationError
-
-
-@pytest.fixture
-def delegate():
-    try:
-        return tf_pconv.delegate_path()
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
 
 
 def model(rng, int8, activation="RELU", **options):
