@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 import tf_pconv
+from tf_pconv.config import GROUP_SIZES
 from tf_pconv.lite import benchmark
 from tf_pconv.lite.delegation import open_delegated
 from tf_pconv.lite.full_integer import request_int8
@@ -26,13 +27,20 @@ CALIBRATION_SAMPLES = 100
 SECONDS = 3.0
 
 COMPRESSION = flags.DEFINE_float(
-    "compression", 8.0, "Weights of the pruned layers before over after."
+    "compression", 8.0, "Weights of the pruned layers before over after.", 1.0
 )
 GROUP_SIZE = flags.DEFINE_integer(
     "group_size", 4, "Filters that share patterns and connectivity: 1, 2, 4, 8 or 16."
 )
 SEEDS = flags.DEFINE_integer("seeds", 1, "Trainings; accuracies are means over them.", 1)
 OUT = flags.DEFINE_string("out", None, "Folder for the .keras and .tflite files of the last seed.")
+
+flags.register_validator(
+    "group_size", lambda size: size in GROUP_SIZES, f"is one of {', '.join(map(str, GROUP_SIZES))}"
+)
+flags.register_validator(
+    "out", lambda name: name is None or not pathlib.Path(name).is_file(), "names a file, no folder"
+)
 
 PLAIN_WIDTH = 100
 
