@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "delegate/testing/to_dense.h"
+
 namespace tf_pconv {
 namespace {
 
@@ -55,23 +57,6 @@ Status Recognize(const Layer& layer, PatternWeights* weights) {
   dense.values = layer.values.data();
   dense.scales = layer.scales.data();
   return RecognizeConnectivity(dense, weights);
-}
-
-std::vector<int8_t> ToDense(const PatternWeights& weights) {
-  std::vector<int8_t> dense(weights.filters * weights.channels, 0);
-  size_t value = 0;
-  for (int g = 0; g < weights.groups(); ++g) {
-    for (uint32_t k = weights.group_begin[g]; k < weights.group_begin[g + 1];
-         ++k) {
-      for (int i = 0; i < weights.FiltersOfGroup(g); ++i) {
-        const int filter = weights.filter_order[g * weights.group_size + i];
-        dense[filter * weights.channels + weights.kernels[k].channel] =
-            weights.int8_values[value++];
-      }
-    }
-  }
-  EXPECT_EQ(value, weights.int8_values.size());
-  return dense;
 }
 
 struct GroupCase {
