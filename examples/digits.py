@@ -16,10 +16,7 @@ from absl import app, flags
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from tf_pconv.lite.benchmark import benchmark_layer
-from tf_pconv.lite.benchmark_report import print_results
-from tf_pconv.lite.layer_case import LayerCase
-from tf_pconv.lite.machine import describe_machine
+from tf_pconv.benchmark import LayerCase, benchmark_layer, describe_machine, print_results
 
 RECIPE = workflow.Recipe(
     widths=(48, 48, 96, 96, 192, 192),

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 import tf_pconv
+from tf_pconv import benchmark
 from tf_pconv.config import GROUP_SIZES
-from tf_pconv.lite import benchmark
 from tf_pconv.lite.delegation import open_delegated
 from tf_pconv.lite.full_integer import request_int8
 from tf_pconv.progress import step
@@ -228,15 +228,15 @@ def results_table(files: Sequence[File], accuracies: Sequence[float]) -> Table:
         if file.rival is None:
             table.add_row(*row, "", f"{benchmark.time_dense(file.content, seconds=SECONDS):.3f}")
             continue
-        timed = benchmark.compare(
-            file.content, file.rival, name=file.name, seconds=SECONDS, required=False
-        )
+        subject = benchmark.Subject.from_files(file.name, file.content, file.rival)
+        timed = benchmark.compare(subject, required=False, seconds=SECONDS)
+        rival = timed.against("xnnpack")
         table.add_row(
             *row,
             f"{timed.delegated} of {timed.nodes}",
             f"{timed.delegate_ms:.3f}",
-            f"{timed.dense_ms:.3f}",
-            f"{timed.speedup:.2f}x",
+            f"{rival.ms:.3f}",
+            f"{rival.speedup:.2f}x",
         )
     return table
 

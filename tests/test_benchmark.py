@@ -8,19 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from tf_pconv import lite
-from tf_pconv.lite import (
-    benchmark,
-    benchmark_report,
-    delegation,
-    model_builder,
-    network_models,
-    suites,
-    timing,
-)
-from tf_pconv.lite.layer_case import DTYPES, LayerCase, build_layer
-from tf_pconv.lite.machine import describe_machine
-from tf_pconv.lite.network_case import NetworkCase
+from tf_pconv import benchmark, lite
+from tf_pconv.benchmark import network_models, pictures, report, suites, timing
+from tf_pconv.benchmark.contestants import litert
+from tf_pconv.benchmark.layer_case import DTYPES, LayerCase, build_layer
+from tf_pconv.benchmark.machine import describe_machine
+from tf_pconv.benchmark.network_case import NetworkCase
+from tf_pconv.lite import delegation, model_builder
 
 SMALL = LayerCase(16, 24, 8, "int8", group_size=4)
 
@@ -69,26 +63,26 @@ def test_layer_is_delegated_and_agrees(comparison):
 
 def test_times_and_speedup_are_of_one_measurement(comparison):
     assert comparison.rounds >= 5
-    assert comparison.speedup_low <= comparison.speedup <= comparison.speedup_high
-    ratio = comparison.dense_ms / comparison.delegate_ms
-    assert comparison.speedup == pytest.approx(ratio, rel=0.5)
+    rival = comparison.against("xnnpack")
+    assert rival.speedup_low <= rival.speedup <= rival.speedup_high
+    assert rival.speedup == pytest.approx(rival.ms / comparison.delegate_ms, rel=0.5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_packed_layer_is_faster_than_dense(dtype):
     # Some five times on the processors measured; one time is what a slow fallback would reach.
     case = LayerCase(128, 128, 28, dtype, group_size=4)
-    assert benchmark.benchmark_layer(case, seconds=0.3).speedup > 1.5
+    assert benchmark.benchmark_layer(case, seconds=0.3).against("xnnpack").speedup > 1.5
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_activations_of_a_chain_neither_fade_nor_saturate(dtype):
     case = LayerCase(32, 32, 8, dtype, chain=3)
-    interpreter = benchmark._open(build_layer(case), 1)
-    benchmark._set_random_inputs([interpreter], seed=1)
-    interpreter.invoke()
-    detail = interpreter.get_output_details()[0]
-    output = interpreter.get_tensor(detail["index"]).astype(np.float32)
+    contestant = litert.open_xnnpack(build_layer(case), 1)
+    contestant.set_inputs(contestant.random_inputs(seed=1))
+    contestant.invoke()
+    detail = contestant._outputs[0]
+    output = contestant.outputs()[0].astype(np.float32)
     if dtype == "int8":
         scale, zero_point = detail["quantization"]
         assert np.mean(output == 127) < 0.02
@@ -162,10 +156,10 @@ def small_network():
 def test_network_is_timed_and_kept_for_the_next_time(dtype, tmp_path, monkeypatch):
     monkeypatch.setitem(network_models.NETWORKS, "resnet18-32", small_network)
     case = NetworkCase("resnet18-32", dtype, group_size=2, compression=4.0)
-    first = benchmark.benchmark_network(case, tmp_path, seconds=0.0)
+    first = benchmark.benchmark_network(case, cache=tmp_path, seconds=0.0)
     (kept,) = tmp_path.iterdir()
     written = kept.stat().st_mtime_ns
-    second = benchmark.benchmark_network(case, tmp_path, seconds=0.0)
+    second = benchmark.benchmark_network(case, cache=tmp_path, seconds=0.0)
     assert kept.stat().st_mtime_ns == written
     assert first.case == second.case == case
     # Those of the first block at least: smaller maps need not pay.
@@ -206,7 +200,8 @@ def test_model_of_which_nothing_is_delegated_can_be_timed(rng):
     weights = rng.normal(size=(8, 3, 3, 8)).astype(np.float32)
     conv = model_builder.Conv(weights, bias=np.zeros(8, np.float32))
     model = model_builder.chain(conv, side=8).serialize()
-    comparison = benchmark.compare(model, model, "dense", required=False, seconds=0.0)
+    subject = benchmark.Subject.from_files("dense", model, model)
+    comparison = benchmark.compare(subject, required=False, seconds=0.0)
     assert (comparison.delegated, comparison.nodes) == (0, 1)
     assert comparison.kernels == ()
 
@@ -229,25 +224,26 @@ def test_suite_of_networks_has_their_compressions():
 def test_summary_is_the_geometric_mean_and_the_worst_without_the_first_layer(comparison):
     def measured(label, speedup):
         case = dataclasses.replace(SMALL, label=label)
-        return dataclasses.replace(comparison, case=case, speedup=speedup)
+        rival = dataclasses.replace(comparison.against("xnnpack"), speedup=speedup)
+        return dataclasses.replace(comparison, case=case, rivals=(rival,))
 
-    (line,) = benchmark_report.summaries(
-        [measured("L1", 0.1), measured("L2", 2), measured("L3", 8)]
+    (line,) = report.summaries([measured("L1", 0.1), measured("L2", 2), measured("L3", 8)])
+    assert line.startswith(
+        "int8 group 4 8x, over xnnpack (int8): geometric mean of 2 4.00x, worst 2.00x (L2 "
     )
-    assert line.startswith("int8 group 4 8x: geometric mean of 2 4.00x, worst 2.00x (L2 ")
 
 
 def test_json_holds_machine_and_every_field(comparison):
     machine = describe_machine()
-    document = json.loads(benchmark_report.to_json(machine, [comparison]))
+    document = json.loads(report.to_json(machine, [comparison]))
     assert document["machine"] == machine
-    assert document["results"][0]["speedup"] == comparison.speedup
+    assert document["results"][0]["delegate_ms"] == comparison.delegate_ms
     assert {"processor", "date", "tensorflow", "ai-edge-litert"} <= set(document["machine"])
 
 
 def test_picture_is_written(comparison, tmp_path):
     path = tmp_path / "bars.png"
-    benchmark_report.plot_speedups([comparison], path, title="speed-ups")
+    pictures.plot_speedups([comparison], path, title="speed-ups")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

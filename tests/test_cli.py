@@ -13,7 +13,7 @@ import pytest
 import small_models
 
 from tf_pconv import cli, lite
-from tf_pconv.lite.layer_case import LayerCase, build_layer
+from tf_pconv.benchmark.layer_case import LayerCase, build_layer
 
 ALL = ("--min_speedup", "0")
 """Small layers gain nothing, and are packed on demand only."""

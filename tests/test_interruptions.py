@@ -11,7 +11,7 @@ import pytest
 import small_models
 
 from tf_pconv import cli
-from tf_pconv.lite import benchmark
+from tf_pconv.benchmark import comparison
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -43,7 +43,7 @@ def test_bench(failed, tmp_path, monkeypatch, error, code, sentence):
     def interrupted(*_, **__):
         raise error
 
-    monkeypatch.setattr(benchmark, "benchmark_layer", interrupted)
+    monkeypatch.setattr(comparison, "benchmark_layer", interrupted)
     command = ["bench", "--layer", "8,8,8", "--json", tmp_path / "a.json"]
     assert failed(*command) == (code, sentence)
 

@@ -11,7 +11,7 @@ import small_models
 
 import tf_pconv
 from tf_pconv import cli, registration
-from tf_pconv.lite.layer_case import LayerCase, build_layer
+from tf_pconv.benchmark.layer_case import LayerCase, build_layer
 
 
 def test_every_public_name_exists():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from absl import flags
 
+from tf_pconv.benchmark import comparison, contestants, network_case, pictures, report, suites
+from tf_pconv.benchmark.layer_case import LayerCase
+from tf_pconv.benchmark.machine import describe_machine
+from tf_pconv.benchmark.results import Comparison
+from tf_pconv.benchmark.settings import Settings
 from tf_pconv.commands.command import Command, UsageError, uses_keras
 from tf_pconv.commands.files import define_overwrite, existing, new_output, written_whole
-from tf_pconv.lite import benchmark, benchmark_report, network_case, suites
-from tf_pconv.lite.layer_case import LayerCase
-from tf_pconv.lite.machine import describe_machine
 from tf_pconv.progress import step
 
 
@@ -40,6 +42,21 @@ def _define_bench(values: flags.FlagValues) -> None:
         "channels); networks: all networks.",
         flag_values=values,
     )
+    flags.DEFINE_multi_enum(
+        "engine",
+        [contestants.DEFAULT],
+        [contestants.ALL, *contestants.ENGINES],
+        "Engine to compare with, on the same weights, dense; may be repeated. all: every engine "
+        "that reads files of the same type; delegate: the delegate's own file a second time, "
+        "which shows how noisy the machine is.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "pack",
+        True,
+        "Pack what follows patterns; --nopack loads the delegate for the dense file instead.",
+        flag_values=values,
+    )
     flags.DEFINE_integer(
         "chain", 1, "Equal layers in one model, with RELU behind each.", 1, flag_values=values
     )
@@ -65,7 +82,7 @@ def _define_bench(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "kernel", "", "Kernel by name; empty: the delegate chooses.", flag_values=values
     )
-    flags.DEFINE_integer("threads", 1, "Threads of either side.", 1, flag_values=values)
+    flags.DEFINE_integer("threads", 1, "Threads of each contestant.", 1, flag_values=values)
     flags.DEFINE_float("seconds", 5.0, "Time of each measurement.", 0.0, flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of weights and inputs.", flag_values=values)
     flags.DEFINE_string(
@@ -90,33 +107,19 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
         values.json and values.json != "-" and new_output(values.json, values.overwrite, ".json")
     )
     plot_file = values.plot and new_output(values.plot, values.overwrite, ".png", ".svg")
-    settings: benchmark.Settings = {
-        "kernel": values.kernel,
-        "threads": values.threads,
-        "seconds": values.seconds,
-        "seed": values.seed,
-    }
-    runs: list[tuple[str, Callable[[], benchmark.Comparison]]] = []
-    if values.model:
-        path = existing(values.model, ".tflite")
-        runs.append((path.name, functools.partial(benchmark.benchmark_model, path, **settings)))
-    for layer in _layer_cases(values):
-        runs.append((layer.name, functools.partial(benchmark.benchmark_layer, layer, **settings)))
-    for network in _network_cases(values):
-        time_network = functools.partial(benchmark.benchmark_network, network, values.cache)
-        runs.append((network.name, functools.partial(time_network, **settings)))
+    runs = list(_runs(values))
     comparisons = []
     for number, (name, run) in enumerate(runs, 1):
         with step(f"{number} of {len(runs)}: {name}"):
             comparisons.append(run())
     machine = describe_machine()
-    document = benchmark_report.to_json(machine, comparisons)
+    document = report.to_json(machine, comparisons)
     if plot_file:
         with written_whole(plot_file) as temporary:
             plot = (
-                benchmark_report.plot_compressions
+                pictures.plot_compressions
                 if len(values.compression) > 1 and not values.model
-                else benchmark_report.plot_speedups
+                else pictures.plot_speedups
             )
             plot(comparisons, temporary, machine["processor"])
     if json_file:
@@ -125,7 +128,29 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     if values.json == "-":
         print(document, end="")
         return
-    benchmark_report.print_results(comparisons, machine)
+    report.print_results(comparisons, machine)
+
+
+def _runs(values: flags.FlagValues) -> Iterator[tuple[str, Callable[[], Comparison]]]:
+    """Yields the name of each measurement, and what makes it."""
+    settings: Settings = {
+        "kernel": values.kernel,
+        "threads": values.threads,
+        "seconds": values.seconds,
+        "seed": values.seed,
+    }
+    if values.model:
+        path = existing(values.model, ".tflite")
+        run = functools.partial(comparison.benchmark_model, path, values.engine)
+        yield path.name, functools.partial(run, **settings)
+    for layer in _layer_cases(values):
+        run = functools.partial(comparison.benchmark_layer, layer, values.engine)
+        yield layer.name, functools.partial(run, packed=values.pack, **settings)
+    for network in _network_cases(values):
+        run = functools.partial(
+            comparison.benchmark_network, network, values.engine, values.cache, packed=values.pack
+        )
+        yield network.name, functools.partial(run, **settings)
 
 
 def _layer_cases(values: flags.FlagValues) -> list[LayerCase]:
@@ -178,16 +203,17 @@ def _dtypes(values: flags.FlagValues) -> list[str]:
 COMMAND = Command(
     name="bench",
     argument="",
-    summary="Time layers, networks or a model against dense XNNPACK",
+    summary="Time layers, networks or a model against dense engines",
     description=(
         "Times pattern convolutions in the delegate against the same weights, dense, in\n"
-        "XNNPACK: whole interpreter runs, in turns, in one process."
+        "XNNPACK and other engines: whole runs, in turns, in one process."
     ),
     examples=(
         "--layer 256,256,56 --dtype int8 --group-size 4 --compression 8",
         "--layer 64,64,56 --layer 128,128,28 --dtype int8 --dtype fp32 --json bench.json",
         "--suite patdnn --chain 4 --dtype int8 --dtype fp32",
-        "--suite networks --cache networks",
+        "--suite networks --cache networks --engine all",
+        "--layer 256,256,56 --engine delegate",
         "--model model.tflite --threads 2",
     ),
     define=_define_bench,

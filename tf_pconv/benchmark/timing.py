@@ -14,8 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from tf_pconv.benchmark.contestants import Contestant
+
 _TURN_SECONDS = 0.03
-_TURN_INVOCATIONS = 3
+_TURN_RUNS = 3
 _LEAST_ROUNDS = 5
 _RESAMPLES = 1000
 
@@ -38,29 +40,43 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def take_turns(
-    invokes: Sequence[Callable[[], None]], threads: int, seconds: float
+    contestants: Sequence[Contestant], threads: int, seconds: float
 ) -> npt.NDArray[np.float64]:
-    """Returns milliseconds of one invocation, of shape (rounds, sides)."""
-    clock = time.thread_time if threads == 1 else time.perf_counter
-    for invoke in invokes:
-        _turn(invoke, clock)  # warms caches, pages and the processor
+    """Times contestants in turns.
+
+    With one thread, the processor time of the process is taken: that of the clock, less what other
+    programs took, who would interrupt the slower contestants more often.
+
+    Args:
+        contestants: What to run; their inputs are set.
+        threads: Threads of each.
+        seconds: How long to measure.
+
+    Returns:
+        Milliseconds of one run, of shape (rounds, contestants).
+    """
+    clock = time.process_time if threads == 1 else time.perf_counter
+    for contestant in contestants:
+        _turn(contestant, clock)  # warms caches, pages and the processor
     rounds: list[list[float]] = []
     end = time.perf_counter() + seconds
     while len(rounds) < _LEAST_ROUNDS or time.perf_counter() < end:
-        # Every other round goes backwards, so that no side always follows the other.
+        # Every other round goes backwards, so that no one always follows the same.
         step = -1 if len(rounds) % 2 else 1
-        rounds.append([_turn(invoke, clock) for invoke in invokes[::step]][::step])
+        rounds.append([_turn(each, clock) for each in contestants[::step]][::step])
     return np.asarray(rounds)
 
 
-def _turn(invoke: Callable[[], None], clock: Callable[[], float]) -> float:
-    """Returns the median milliseconds of invocations that follow each other."""
-    invoke()  # the other side has emptied the caches
+def _turn(contestant: Contestant, clock: Callable[[], float]) -> float:
+    """Returns the median milliseconds of runs that follow each other."""
+    contestant.prepare()
+    contestant.invoke()  # the one before has emptied the caches
     times: list[float] = []
-    end = clock() + _TURN_SECONDS
-    while len(times) < _TURN_INVOCATIONS or clock() < end:
+    end = time.perf_counter() + _TURN_SECONDS
+    while len(times) < _TURN_RUNS or time.perf_counter() < end:
+        contestant.prepare()
         start = clock()
-        invoke()
+        contestant.invoke()
         times.append(clock() - start)
     return 1e3 * statistics.median(times)
 

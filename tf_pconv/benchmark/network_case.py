@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tf_pconv.benchmark.layer_case import DTYPES
 from tf_pconv.lite.full_integer import request_int8
-from tf_pconv.lite.layer_case import DTYPES
 from tf_pconv.lite.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def build_network(
 
 
 def _convert(case: NetworkCase, seed: int) -> bytes:
-    from tf_pconv.lite.network_models import NETWORKS, settle
+    from tf_pconv.benchmark.network_models import NETWORKS, settle
 
     random = np.random.default_rng(seed)
     with quiet_tensorflow():

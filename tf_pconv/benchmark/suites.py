@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tf_pconv.lite.layer_case import LayerCase
-from tf_pconv.lite.network_case import COMPRESSIONS, NAMES, NetworkCase
+from tf_pconv.benchmark.layer_case import LayerCase
+from tf_pconv.benchmark.network_case import COMPRESSIONS, NAMES, NetworkCase
 
 PATDNN_LAYERS = {
     "L1": (3, 64, 224),

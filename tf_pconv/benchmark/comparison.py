@@ -1,0 +1,284 @@
+"""Times pattern convolutions against what a user would have had without them.
+
+All contestants run in one process on the same processors, in turns, from inputs that are in place
+to outputs that are complete. The figure to quote is the median of the ratios of neighbouring turns,
+which forgives a machine whose speed drifts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from tf_pconv.benchmark.contestants import (
+    DEFAULT,
+    DELEGATED,
+    INSTALL,
+    Contestant,
+    Engine,
+    EngineError,
+    selected,
+)
+from tf_pconv.benchmark.contestants.litert import LiteRt, open_xnnpack
+from tf_pconv.benchmark.exactness import is_exact
+from tf_pconv.benchmark.layer_case import LayerCase
+from tf_pconv.benchmark.network_case import NetworkCase
+from tf_pconv.benchmark.operations import count_operations
+from tf_pconv.benchmark.results import Absentee, Comparison, Rival
+from tf_pconv.benchmark.settings import Settings, complete
+from tf_pconv.benchmark.subject import Subject
+from tf_pconv.benchmark.timing import median_interval, pinned, take_turns
+from tf_pconv.lite.delegation import open_delegated
+from tf_pconv.lite.verification import FLOAT_DIFFERENCE, INT8_DIFFERENCE
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Arrays = list[npt.NDArray[Any]]
+
+
+def benchmark_layer(
+    case: LayerCase,
+    engines: Sequence[str] = (DEFAULT,),
+    *,
+    packed: bool = True,
+    **settings: Unpack[Settings],
+) -> Comparison:
+    """Times one layer in the delegate against the same weights, dense, in other engines.
+
+    Args:
+        case: The layer.
+        engines: As in `compare`.
+        packed: Whether the delegate runs the packed file; otherwise it runs the dense one.
+        **settings: Those of `Settings`.
+
+    Returns:
+        The measurement.
+
+    Raises:
+        ValueError: More threads than processors, an engine or kernel that is unknown, or a kernel
+            that cannot run here.
+        RuntimeError: Outputs that disagree, or a kernel that cannot run the layer.
+        FileNotFoundError: No delegate library.
+
+    Example:
+        >>> comparison = benchmark_layer(LayerCase(64, 64, 56), seconds=1.0)  # doctest: +SKIP
+        >>> comparison.against("xnnpack").speedup  # doctest: +SKIP
+        2.8
+    """
+    subject = Subject.from_layer(case, complete(settings)["seed"], packed=packed)
+    comparison = compare(subject, engines, required=packed, **settings)
+    # What one convolution may differ by, for each of them.
+    tolerance = case.chain * (INT8_DIFFERENCE if case.dtype == "int8" else FLOAT_DIFFERENCE)
+    if not comparison.largest_difference <= tolerance:
+        raise RuntimeError(
+            f"{case.name}: outputs of delegate and XNNPACK differ by "
+            f"{comparison.largest_difference:g}, but {tolerance:g} is the most that rounding "
+            "explains. A wrong result has no speed; please report this."
+        )
+    return comparison
+
+
+def benchmark_network(
+    case: NetworkCase,
+    engines: Sequence[str] = (DEFAULT,),
+    cache: str | os.PathLike[str] | None = None,
+    *,
+    packed: bool = True,
+    **settings: Unpack[Settings],
+) -> Comparison:
+    """Times a network with the delegate against the same weights, dense, in other engines.
+
+    Args:
+        case: The network. The delegate may find nothing in it that it takes.
+        engines: As in `compare`.
+        cache: As in `build_network`.
+        packed: Whether the delegate runs the packed file; otherwise it runs the dense one.
+        **settings: Those of `Settings`.
+
+    Returns:
+        The measurement.
+    """
+    subject = Subject.from_network(case, complete(settings)["seed"], cache, packed=packed)
+    return compare(subject, engines, required=False, **settings)
+
+
+def benchmark_model(
+    path: str | os.PathLike[str],
+    engines: Sequence[str] = (DEFAULT,),
+    **settings: Unpack[Settings],
+) -> Comparison:
+    """Times a `.tflite` with the delegate against the same model, dense, in other engines.
+
+    Args:
+        path: A packed file, whose rivals run its unpacked form, or any other `.tflite`.
+        engines: As in `compare`.
+        **settings: Those of `Settings`.
+
+    Returns:
+        The measurement.
+
+    Raises:
+        ValueError: A file that is no `.tflite`.
+        RuntimeError: Nothing that the delegate takes.
+    """
+    return compare(Subject.from_path(path), engines, **settings)
+
+
+def compare(
+    subject: Subject,
+    engines: Sequence[str] = (DEFAULT,),
+    *,
+    required: bool = True,
+    **settings: Unpack[Settings],
+) -> Comparison:
+    """Times a model in the delegate and, dense, in other engines, in turns.
+
+    Args:
+        subject: The model.
+        engines: Names of `ENGINES`; `all` stands for every engine that reads the type of file
+            that the delegate runs.
+        required: Whether a model of which the delegate takes nothing is an error.
+        **settings: Those of `Settings`.
+
+    Returns:
+        The measurement. Engines that are not installed, or cannot run the model, are listed.
+
+    Raises:
+        ValueError: More threads than processors, or an unknown engine or kernel.
+        RuntimeError: Nothing that the delegate takes, though it is required.
+    """
+    chosen = complete(settings)
+    threads, seed = chosen["threads"], chosen["seed"]
+    wanted = selected(engines, subject.dtype)
+    with pinned(threads):
+        interpreter, delegation = open_delegated(
+            subject.delegated, {"kernel": chosen["kernel"]}, threads, required=required
+        )
+        ours, dense = LiteRt(interpreter), subject.dense(subject.dtype)
+        reference = open_xnnpack(dense, threads)
+        inputs = reference.random_inputs(seed)
+        expected = _run(reference, inputs)
+        difference, equal = _difference(_run(ours, inputs), expected)
+        del reference
+        rivals, absentees = [], []
+        for engine in wanted:
+            try:
+                rivals.append(_Entry(engine, subject, inputs, expected, chosen))
+            except Exception as error:  # engines raise whatever they like
+                absentees.append(Absentee(engine.name, _reason(engine, error)))
+        contestants = [ours, *(rival.contestant for rival in rivals)]
+        turns = take_turns(contestants, threads, chosen["seconds"])
+    return Comparison(
+        name=subject.name,
+        dtype=subject.dtype,
+        delegate_ms=float(np.median(turns[:, 0])),
+        rivals=tuple(
+            rival.result(turns[:, 0], times)
+            for rival, times in zip(rivals, turns.T[1:], strict=True)
+        ),
+        absentees=tuple(absentees),
+        rounds=len(turns),
+        delegated=delegation.delegated,
+        nodes=delegation.nodes,
+        kernels=delegation.kernels,
+        threads=threads,
+        delegate_bytes=len(subject.delegated),
+        dense_bytes=len(dense),
+        largest_difference=difference,
+        equal_share=equal,
+        operations=count_operations(subject.delegated, dense),
+        case=subject.case,
+    )
+
+
+class _Entry:
+    """An engine that has loaded a subject and run it once."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        subject: Subject,
+        inputs: Arrays,
+        expected: Arrays,
+        settings: Settings,
+    ) -> None:
+        if not engine.installed:
+            raise EngineError(f"not installed; {INSTALL}")
+        self._engine = engine
+        dtype, threads = engine.reads(subject.dtype), settings["threads"]
+        if engine.file == DELEGATED:
+            options = {"kernel": settings["kernel"]}
+            self.contestant = engine.open(subject.delegated, threads, **options)
+        else:
+            self.contestant = engine.open(subject.dense(dtype), threads)
+        self._difference = None
+        if dtype == subject.dtype:
+            self._difference, _ = _difference(_run(self.contestant, inputs), expected)
+        else:
+            random = np.random.default_rng(settings["seed"])
+            shapes = [value.shape for value in inputs]
+            _run(self.contestant, [random.standard_normal(each, np.float32) for each in shapes])
+        self._exact = is_exact(engine.name) if self.contestant.numbers == "int8" else None
+
+    def result(self, ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> Rival:
+        """Returns what it reached, given the times of the delegate and its own."""
+        ratios = theirs / ours
+        low, high = median_interval(ratios)
+        return Rival(
+            engine=self._engine.name,
+            version=self._engine.version,
+            numbers=self.contestant.numbers,
+            ms=float(np.median(theirs)),
+            speedup=float(np.median(ratios)),
+            speedup_low=low,
+            speedup_high=high,
+            exact=self._exact,
+            largest_difference=self._difference,
+        )
+
+
+def time_dense(model: bytes, **settings: Unpack[Settings]) -> float:
+    """Returns the median milliseconds of one run of a `.tflite` in XNNPACK alone.
+
+    Args:
+        model: The file's bytes.
+        **settings: Those of `Settings`; a `kernel` changes nothing.
+
+    Returns:
+        Milliseconds.
+    """
+    chosen = complete(settings)
+    with pinned(chosen["threads"]):
+        contestant = open_xnnpack(model, chosen["threads"])
+        contestant.set_inputs(contestant.random_inputs(chosen["seed"]))
+        turns = take_turns([contestant], chosen["threads"], chosen["seconds"])
+    return float(np.median(turns))
+
+
+def _run(contestant: Contestant, inputs: Arrays) -> Arrays:
+    contestant.set_inputs(inputs)
+    contestant.prepare()
+    contestant.invoke()
+    return contestant.outputs()
+
+
+def _difference(values: Arrays, expected: Arrays) -> tuple[float, float]:
+    """Returns the largest difference and the share of equal outputs."""
+    largest, equal, total = 0.0, 0, 0
+    for value, other in zip(values, expected, strict=True):
+        equal += int(np.count_nonzero(value == other))
+        total += value.size
+        difference = float(np.max(np.abs(np.subtract(value, other, dtype=np.float64))))
+        if not np.issubdtype(value.dtype, np.integer):
+            difference /= float(np.max(np.abs(other))) or 1.0
+        largest = max(largest, difference)
+    return largest, equal / total
+
+
+def _reason(engine: Engine, error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, EngineError) else f"{engine.name} {engine.version}: {text}"

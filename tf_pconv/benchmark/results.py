@@ -1,0 +1,112 @@
+"""What a comparison measured."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tf_pconv.benchmark.layer_case import LayerCase
+from tf_pconv.benchmark.network_case import NetworkCase
+from tf_pconv.benchmark.operations import Operations
+
+
+@dataclasses.dataclass(frozen=True)
+class Rival:
+    """What one engine reached with the same weights, dense.
+
+    Attributes:
+        engine: Its name.
+        version: Of its package.
+        numbers: Type that it computes in, such as `int8`, `fp32` or `bf16`.
+        ms: Median milliseconds of one run.
+        speedup: Median of the ratios engine / delegate of neighbouring turns.
+        speedup_low: Lower end of the 95 % bootstrap interval of `speedup`.
+        speedup_high: Its upper end.
+        exact: Whether its int8 arithmetic gives what TensorFlow Lite's reference kernels give, up
+            to rounding (see `exactness`); None: it computes in floating point.
+        largest_difference: Of its outputs from XNNPACK's, in units of quantisation for integers
+            and as a share of the largest output otherwise; None: it runs a file of another type.
+    """
+
+    engine: str
+    version: str
+    numbers: str
+    ms: float
+    speedup: float
+    speedup_low: float
+    speedup_high: float
+    exact: bool | None
+    largest_difference: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Absentee:
+    """An engine that was asked for and did not run.
+
+    Attributes:
+        engine: Its name.
+        reason: Why.
+    """
+
+    engine: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What one benchmark measured; times are milliseconds of one run.
+
+    Attributes:
+        name: What was measured.
+        dtype: Type of the model's activations: `int8` or `float32`.
+        delegate_ms: Median with the delegate.
+        rivals: What others reached with the same weights, dense.
+        absentees: Engines that were asked for and did not run.
+        rounds: Number of turns of each contestant.
+        delegated: Nodes that the delegate runs.
+        nodes: Nodes of the model.
+        kernels: Names of the kernels that run them.
+        threads: Threads of each contestant.
+        delegate_bytes: Size of the file that runs in the delegate.
+        dense_bytes: Size of the dense file of the same type.
+        largest_difference: Of the delegate's outputs from XNNPACK's, as in `Rival`.
+        equal_share: Share of outputs that equal XNNPACK's.
+        operations: Multiply-adds of one run.
+        case: The layer or network, unless it came from a file.
+    """
+
+    name: str
+    dtype: str
+    delegate_ms: float
+    rivals: tuple[Rival, ...]
+    absentees: tuple[Absentee, ...]
+    rounds: int
+    delegated: int
+    nodes: int
+    kernels: tuple[str, ...]
+    threads: int
+    delegate_bytes: int
+    dense_bytes: int
+    largest_difference: float
+    equal_share: float
+    operations: Operations
+    case: LayerCase | NetworkCase | None = None
+
+    def against(self, engine: str) -> Rival:
+        """Returns what an engine reached.
+
+        Raises:
+            KeyError: It did not run.
+        """
+        for rival in self.rivals:
+            if rival.engine == engine:
+                return rival
+        raise KeyError(engine)
+
+    def fastest(self, numbers: str) -> Rival | None:
+        """Returns the fastest dense rival that computes in this type, if any."""
+        rivals = [
+            rival
+            for rival in self.rivals
+            if rival.numbers == numbers and rival.engine != "delegate"
+        ]
+        return min(rivals, key=lambda rival: rival.ms, default=None)

@@ -1,0 +1,26 @@
+"""How to measure."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Settings(TypedDict, total=False):
+    """How to measure.
+
+    Attributes:
+        kernel: Kernel of the delegate by name. Default: the delegate chooses.
+        threads: Threads of each contestant, pinned to as many processors. Default: 1.
+        seconds: How long to measure. Default: 5.
+        seed: Seed of weights and inputs. Default: 0.
+    """
+
+    kernel: str
+    threads: int
+    seconds: float
+    seed: int
+
+
+def complete(settings: Settings) -> Settings:
+    """Returns settings with defaults for what they leave out."""
+    return {"kernel": "", "threads": 1, "seconds": 5.0, "seed": 0, **settings}
