@@ -154,7 +154,11 @@ def _store_block(
 
 
 def quantize_function(target: Target) -> Iterator[str]:
-    """The functions `quantize` and `narrow`, with which kernels of int8 finish their sums."""
+    """The functions `quantize` and `narrow`, with which kernels of int8 finish their sums.
+
+    `narrow_lanes` is for kernels whose sums are in such an order that nothing has to be moved
+    between lanes.
+    """
     t = target
     yield "// Outputs of sums before the zero point is added, in halves, one in each 32"
     yield "// bits; see output_stage.h."
@@ -169,18 +173,28 @@ def quantize_function(target: Target) -> Iterator[str]:
     yield f"  return {t('floor_to_int', limited)};"
     yield "}"
     yield ""
-    yield "// Rounds four vectors of halves, adds the zero point, clamps and brings them in"
-    yield "// order. `center` is twice the zero point and the half that rounds."
-    yield f"inline {t.vector} narrow({t.vector} a, {t.vector} b, {t.vector} c, {t.vector} d,"
-    yield f"                      {t.vector} center, {t.vector} min, {t.vector} max) {{"
+    arguments = (
+        f"({t.vector} a, {t.vector} b, {t.vector} c, {t.vector} d,",
+        f"    {t.vector} center, {t.vector} min, {t.vector} max) {{",
+    )
+    yield "// Rounds four vectors of halves, adds the zero point and clamps. `center` is twice"
+    yield "// the zero point and the half that rounds. Each lane holds a lane of a, of b..."
+    yield f"inline {t.vector} narrow_lanes{arguments[0]}"
+    yield arguments[1]
     for name, pair in (("low", ("a", "b")), ("high", ("c", "d"))):
         words = t("halve16", t("add16_saturate", t("narrow32", *pair), "center"))
         yield f"  const {t.vector} {name} = {words};"
     clamped = t("min8", t("max8", t("narrow16", "low", "high"), "min"), "max")
-    yield f"  const {t.vector} clamped = {clamped};"
+    yield f"  return {clamped};"
+    yield "}"
+    yield ""
+    yield "// The same in order."
+    yield f"inline {t.vector} narrow{arguments[0]}"
+    yield arguments[1]
+    yield f"  const {t.vector} lanes = narrow_lanes(a, b, c, d, center, min, max);"
     order = ", ".join(str(k % t.lanes * 4 + k // t.lanes) for k in range(t.floats))
     yield f"  const {t.vector} order = {t('set32', order)};"
-    yield f"  return {t('permute32', 'clamped', 'order')};"
+    yield f"  return {t('permute32', 'lanes', 'order')};"
     yield "}"
 
 

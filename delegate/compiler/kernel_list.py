@@ -8,6 +8,9 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 * group size: filters that share the loads and shuffles of an input channel;
 * pixels: outputs of a tile;
 * target: an instruction set of `targets.py`.
+
+Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
+`qs8-depthwise-c64-avx512vnni`.
 """
 
 from __future__ import annotations
@@ -177,7 +180,33 @@ POINTWISE_KERNELS = (
 )
 
 
-Kernel = Int8Kernel | FloatKernel | PointwiseKernel
+@dataclasses.dataclass(frozen=True)
+class DepthwiseKernel:
+    """An int8 kernel of depthwise 3x3 convolutions, for blocks of up to `channels` channels.
+
+    Attributes:
+        target: Instruction set.
+    """
+
+    target: Target
+
+    @property
+    def channels(self) -> int:
+        """Channels of a vector."""
+        return self.target.vector_bytes
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        return f"qs8-depthwise-c{self.channels}-{self.target.name}"
+
+
+DEPTHWISE_KERNELS = tuple(
+    DepthwiseKernel(TARGETS[target]) for target in ("avx2", "avxvnni", "avx512vnni")
+)
+
+
+Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel
 
 
 def symbol(kernel: Kernel) -> str:

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
+#include "delegate/core/depthwise_cost.h"
 #include "delegate/core/description.h"
 #include "delegate/core/float_kernel_table.h"
 #include "delegate/core/geometry.h"
@@ -103,6 +104,9 @@ double PredictOn(uint32_t features, const ConvDescription& description,
   if (!CheckDescription(description).ok() ||
       !ComputeGeometry(ConvShape(description), input, &geometry).ok()) {
     return 0.0;  // cannot run at all
+  }
+  if (description.depthwise != nullptr) {
+    return PredictDepthwiseSpeedup(*description.depthwise, geometry, features);
   }
   const PatternWeights& weights = *description.weights;
   if (weights.kernel_side == 1) {

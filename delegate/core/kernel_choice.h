@@ -2,8 +2,9 @@
 #define TF_PCONV_DELEGATE_CORE_KERNEL_CHOICE_H_
 
 // Choice among the kernels of a table: pointers to structs with a name, the
-// processor features they need, a group size and the pixels of a tile. A null
-// pointer ends a table. Kernels of faster instruction sets come later.
+// processor features they need and, but for depthwise convolutions, a group
+// size and the pixels of a tile. A null pointer ends a table. Kernels of faster
+// instruction sets come later.
 
 #include <algorithm>
 #include <cstdint>
@@ -63,6 +64,16 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
       kernels.begin(), kernels.end(),
       [](const Kernel* a, const Kernel* b) { return a->pixels > b->pixels; });
   return kernels;
+}
+
+// The fastest of a table with one kernel for each instruction set, or null.
+template <typename Kernel>
+const Kernel* FastestKernel(const Kernel* const* table, uint32_t features) {
+  const Kernel* fastest = nullptr;
+  for (; *table != nullptr; ++table) {
+    if (CanRun(**table, features)) fastest = *table;
+  }
+  return fastest;
 }
 
 }  // namespace tf_pconv

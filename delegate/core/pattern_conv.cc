@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
+#include "delegate/core/depthwise_conv.h"
+#include "delegate/core/depthwise_kernel_table.h"
 #include "delegate/core/description.h"
 #include "delegate/core/float_conv.h"
 #include "delegate/core/float_kernel_table.h"
@@ -43,17 +45,17 @@ Status UnusableKernel(const char* name, const Kernel* const* table,
       kReferenceKernelName, names);
 }
 
-// The kernels to run: the one of that name, or the fastest. Empty means the
-// reference.
+// The kernels to run: the one of that name, or the fastest, which `kernels`
+// holds already. Empty means the reference.
 template <typename Kernel>
 Status ChooseKernels(const PatternConvOptions& options,
-                     const Kernel* const* table, int group_size,
+                     const Kernel* const* table,
                      std::vector<const Kernel*>* kernels) {
   const uint32_t features = CpuFeatures();
   const char* name = options.kernel == nullptr ? "" : options.kernel;
-  if (std::strcmp(name, kReferenceKernelName) == 0) return Status();
-  if (name[0] == '\0') {
-    *kernels = FastestKernels(table, features, group_size);
+  if (name[0] == '\0') return Status();
+  if (std::strcmp(name, kReferenceKernelName) == 0) {
+    kernels->clear();
     return Status();
   }
   const Kernel* kernel = FindKernel(table, name);
@@ -77,16 +79,41 @@ std::unique_ptr<PatternConv> MakeFrom(const Kernel* const* table,
                                       const ConvDescription& description,
                                       const PatternConvOptions& options,
                                       Status* status) {
-  std::vector<const Kernel*> kernels;
-  *status =
-      ChooseKernels(options, table, description.weights->group_size, &kernels);
+  auto kernels =
+      FastestKernels(table, CpuFeatures(), description.weights->group_size);
+  *status = ChooseKernels(options, table, &kernels);
   if (!status->ok() || kernels.empty()) return nullptr;
   return make(description, std::move(kernels));
+}
+
+// None for float32, nor for few channels.
+const DepthwiseKernel* const* DepthwiseKernels(
+    const DepthwiseWeights& weights) {
+  static constexpr const DepthwiseKernel* kNone[] = {nullptr};
+  return weights.type == DataType::kInt8 &&
+                 weights.channels >= kDepthwiseLeastChannels
+             ? native::kDepthwiseKernels
+             : kNone;
+}
+
+std::unique_ptr<PatternConv> MakeDepthwise(const ConvDescription& description,
+                                           const PatternConvOptions& options,
+                                           Status* status) {
+  const auto table = DepthwiseKernels(*description.depthwise);
+  std::vector<const DepthwiseKernel*> kernels;
+  const DepthwiseKernel* fastest = FastestKernel(table, CpuFeatures());
+  if (fastest != nullptr) kernels = {fastest};
+  *status = ChooseKernels(options, table, &kernels);
+  if (!status->ok() || kernels.empty()) return nullptr;
+  return CreateDepthwiseConv(description, *kernels.front());
 }
 
 std::unique_ptr<PatternConv> MakeForProcessor(
     const ConvDescription& description, const PatternConvOptions& options,
     Status* status) {
+  if (description.depthwise != nullptr) {
+    return MakeDepthwise(description, options, status);
+  }
   const bool is_int8 = description.weights->type == DataType::kInt8;
   if (description.weights->kernel_side == 1) {
     return is_int8 ? MakeFrom(native::kPointwiseKernels, CreatePointwiseConv,

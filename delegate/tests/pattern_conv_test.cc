@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
+#include "delegate/core/depthwise_kernel_table.h"
 #include "delegate/core/float_kernel_table.h"
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
@@ -128,6 +129,79 @@ TEST(CreateTest, RefusesMalformedDescriptions) {
         << "expected: " << malformation.sentence
         << "\nreceived: " << status.message();
     EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+  }
+}
+
+TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
+  struct Case {
+    const char* sentence;
+    std::function<void(DepthwiseWeights*, ConvDescription*)> apply;
+  };
+  const PatternWeights patterns;
+  const Case cases[] = {
+      {"weight type 5",
+       [](DepthwiseWeights* w, ConvDescription*) {
+         w->type = static_cast<DataType>(5);
+       }},
+      {"0 channels",
+       [](DepthwiseWeights* w, ConvDescription*) { w->channels = 0; }},
+      {"143 weight values",
+       [](DepthwiseWeights* w, ConvDescription*) {
+         w->int8_values.pop_back();
+       }},
+      {"15 weight scales",
+       [](DepthwiseWeights* w, ConvDescription*) { w->scales.pop_back(); }},
+      {"scale of filter 3",
+       [](DepthwiseWeights* w, ConvDescription*) { w->scales[3] = 0; }},
+      {"stride 3x1",
+       [](DepthwiseWeights*, ConvDescription* d) { d->stride_height = 3; }},
+      {"weights of two kinds",
+       [&](DepthwiseWeights*, ConvDescription* d) { d->weights = &patterns; }},
+  };
+  for (const Case& malformed : cases) {
+    RandomDepthwise random({});
+    ConvDescription description = random.description();
+    malformed.apply(&random.weights(), &description);
+    Status status;
+    EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
+    EXPECT_NE(std::string(status.message()).find(malformed.sentence),
+              std::string::npos)
+        << "expected: " << malformed.sentence
+        << "\nreceived: " << status.message();
+    EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+  }
+}
+
+TEST(DepthwiseTest, TheFastestKernelRunsButForFewChannels) {
+  for (const int channels : {15, 16}) {
+    RandomDepthwiseOptions options;
+    options.channels = channels;
+    const RandomDepthwise random(options);
+    const DepthwiseKernel* fastest =
+        FastestKernel(native::kDepthwiseKernels, CpuFeatures());
+    Status status;
+    const auto conv = PatternConv::Create(random.description(), {}, &status);
+    ASSERT_NE(conv, nullptr) << status.message();
+    EXPECT_STREQ(conv->kernel_name(), channels < 16 || fastest == nullptr
+                                          ? "reference"
+                                          : fastest->name);
+  }
+}
+
+TEST(DepthwiseTest, EachKernelThatRunsHereCanBeForced) {
+  const RandomDepthwise random({});
+  for (auto table = native::kDepthwiseKernels; *table != nullptr; ++table) {
+    PatternConvOptions options;
+    options.kernel = (*table)->name;
+    Status status;
+    const auto conv =
+        PatternConv::Create(random.description(), options, &status);
+    if (CanRun(**table, CpuFeatures())) {
+      ASSERT_NE(conv, nullptr) << status.message();
+      EXPECT_STREQ(conv->kernel_name(), (*table)->name);
+    } else {
+      EXPECT_EQ(conv, nullptr);
+    }
   }
 }
 
@@ -327,6 +401,24 @@ TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
     EXPECT_GT(predict(type, 8, 4), predict(type, 4, 4));
     EXPECT_GT(predict(type, 8, 4), predict(type, 8, 1));
   }
+}
+
+TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
+  const auto predict = [](DataType type, int channels, int side) {
+    RandomDepthwiseOptions options;
+    options.type = type;
+    options.channels = channels;
+    const RandomDepthwise random(options);
+    return PredictSpeedup(random.description(), {1, side, side, channels});
+  };
+  EXPECT_GT(predict(DataType::kInt8, 192, 28), 1.3);
+  EXPECT_LT(predict(DataType::kInt8, 192, 28), 4.0);
+  EXPECT_GT(predict(DataType::kInt8, 192, 28),
+            predict(DataType::kInt8, 17, 28));
+  EXPECT_LT(predict(DataType::kInt8, 16, 1), 1.0);
+  EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
+  EXPECT_LT(predict(DataType::kFloat32, 192, 28), 1.0);
 }
 
 }  // namespace
