@@ -2,9 +2,8 @@
 #define TF_PCONV_DELEGATE_CORE_KERNEL_CHOICE_H_
 
 // Choice among the kernels of a table: pointers to structs with a name, the
-// processor features they need and, but for depthwise convolutions, a group
-// size and the pixels of a tile. A null pointer ends a table. Kernels of faster
-// instruction sets come later.
+// processor features they need, a group size and the pixels of a tile. A null
+// pointer ends a table. Kernels of faster instruction sets come later.
 
 #include <algorithm>
 #include <cstdint>
@@ -37,16 +36,17 @@ int GroupCost(const Kernel& kernel, int group_size) {
   return runs * (1 + kernel.group_size);
 }
 
-// The kernels that run filter groups of `group_size` fastest: of one
-// instruction set and group size, in all their tile sizes, largest first.
-// Empty where the processor can run none.
-template <typename Kernel>
+// The kernels among those accepted that run filter groups of `group_size`
+// fastest: of one instruction set and group size, in all their tile sizes,
+// largest first. Empty where the processor can run none.
+template <typename Kernel, typename Accepts>
 std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
-                                          uint32_t features, int group_size) {
+                                          uint32_t features, int group_size,
+                                          Accepts accepts) {
   const Kernel* best = nullptr;
   for (const Kernel* const* entry = table; *entry != nullptr; ++entry) {
     const Kernel& kernel = **entry;
-    if (!CanRun(kernel, features)) continue;
+    if (!CanRun(kernel, features) || !accepts(kernel)) continue;
     if (best == nullptr || kernel.features != best->features ||
         GroupCost(kernel, group_size) < GroupCost(*best, group_size)) {
       best = &kernel;
@@ -55,7 +55,7 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
   std::vector<const Kernel*> kernels;
   if (best == nullptr) return kernels;
   for (const Kernel* const* entry = table; *entry != nullptr; ++entry) {
-    if ((*entry)->features == best->features &&
+    if (accepts(**entry) && (*entry)->features == best->features &&
         (*entry)->group_size == best->group_size) {
       kernels.push_back(*entry);
     }
@@ -66,14 +66,12 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
   return kernels;
 }
 
-// The fastest of a table with one kernel for each instruction set, or null.
+// Among all of the table.
 template <typename Kernel>
-const Kernel* FastestKernel(const Kernel* const* table, uint32_t features) {
-  const Kernel* fastest = nullptr;
-  for (; *table != nullptr; ++table) {
-    if (CanRun(**table, features)) fastest = *table;
-  }
-  return fastest;
+std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
+                                          uint32_t features, int group_size) {
+  return FastestKernels(table, features, group_size,
+                        [](const Kernel&) { return true; });
 }
 
 }  // namespace tf_pconv

@@ -47,9 +47,11 @@ class LiteRt(Contestant):
 
 def open_xnnpack(model: bytes, threads: int) -> LiteRt:
     """Loads a `.tflite` in LiteRT, whose default is XNNPACK."""
-    from tf_pconv.lite.delegation import open_alone
+    from ai_edge_litert.interpreter import Interpreter
 
-    return LiteRt(open_alone(model, threads))
+    interpreter = Interpreter(model_content=model, num_threads=threads)
+    interpreter.allocate_tensors()
+    return LiteRt(interpreter)
 
 
 def open_reference(model: bytes) -> LiteRt:
