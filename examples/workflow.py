@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import flags
-from ai_edge_litert.interpreter import Interpreter
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +18,7 @@ from rich.table import Table
 import tf_pconv
 from tf_pconv import benchmark
 from tf_pconv.config import GROUP_SIZES
-from tf_pconv.lite.delegation import open_delegated
+from tf_pconv.lite.delegation import open_alone, open_delegated
 from tf_pconv.lite.full_integer import request_int8
 from tf_pconv.progress import step
 
@@ -156,8 +155,7 @@ def convert(model: keras.Model, data: Data, dtype: str, pattern_format: str) -> 
 def tflite_accuracy(file: File, data: Data) -> float:
     """Returns the accuracy on the test images, through the delegate if the file is packed."""
     if file.rival is None:
-        interpreter = Interpreter(model_content=file.content, num_threads=1)
-        interpreter.allocate_tensors()
+        interpreter = open_alone(file.content)
     else:
         interpreter, _ = open_delegated(file.content, required=False)
     (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()

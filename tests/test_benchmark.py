@@ -144,6 +144,11 @@ def test_standard_error_works_after_it_was_captured(capfd):
     assert capfd.readouterr().err == "after"
 
 
+def test_the_runtime_alone_is_silent(capfd):
+    delegation.open_alone(build_layer(SMALL)).invoke()
+    assert capfd.readouterr() == ("", "")
+
+
 def small_network():
     inputs = keras.Input((8, 8, 3), batch_size=1)
     x = network_models._relu(network_models._convolution(inputs, 64))

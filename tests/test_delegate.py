@@ -19,7 +19,7 @@ from delegated_models import (
     run,
     without_activation,
 )
-from tflite_models import pattern_weights
+from tflite_models import DepthwiseCase, pattern_weights
 
 import tf_pconv
 from tf_pconv.lite import model_builder
@@ -89,6 +89,35 @@ def test_halves_are_rounded_as_by_the_reference(rng, capfd, group_size, packed):
     actual = run(open_delegated(model), x)
     assert delegated(capfd)[0] == 1
     np.testing.assert_array_equal(actual, run(open_reference(model), x))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        DepthwiseCase(16, side=1),
+        DepthwiseCase(17, side=9, activation="RELU"),
+        DepthwiseCase(64, side=10, stride=2, activation="RELU6"),
+        DepthwiseCase(100, side=7, padding="VALID"),
+        DepthwiseCase(144, side=6, stride=2, padding="VALID", activation="RELU_N1_TO_1"),
+        DepthwiseCase(8, side=5),  # too few channels for a kernel
+        DepthwiseCase(24, side=5, dtype="float32"),
+    ],
+    ids=str,
+)
+def test_depthwise_convolutions(rng, capfd, case):
+    model = case.build(rng)
+    reference, interpreter = open_reference(model), open_delegated(model)
+    assert delegated(capfd) == (1, 1, 1)
+    for batch, height, width in [(1, case.side, case.side), (2, case.side + 3, case.side + 4)]:
+        x = random_input(rng, model, (batch, height, width, case.channels))
+        assert_agrees(run(interpreter, x), run(reference, x))
+
+
+def test_a_depthwise_convolution_of_few_channels_stays_with_the_runtime(rng, capfd):
+    delegate = tf_pconv.load_delegate()
+    make, _ = INTERPRETERS["ai_edge_litert"]
+    make(model_content=DepthwiseCase(8, side=32).build(rng), experimental_delegates=[delegate])
+    assert "DEPTHWISE_CONV_2D node 0 stays with the runtime" in capfd.readouterr().err
 
 
 def test_relu_n1_to_1_is_fused(rng, capfd):

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from tflite_models import Conv, ModelBuilder, chain, pattern_weights, quantize
+from tflite_models import Conv, DepthwiseCase, ModelBuilder, chain, pattern_weights, quantize
 
 import tf_pconv
 from tf_pconv.lite import inspect, pack
@@ -57,19 +57,27 @@ class TestData:
         (row,) = inspect(chain(conv).serialize()).convolutions
         assert (row.type, row.dense_bytes, row.group_size) == ("int8", 16 * 9 * 8, 4)
 
-    def test_depthwise(self, rng):
-        builder = ModelBuilder()
-        source = builder.activation("input", [1, 8, 8, 6])
-        weights = rng.normal(size=(1, 3, 3, 6)).astype(np.float32)
-        inputs = [source, builder.tensor("depthwise", weights.shape, "FLOAT32", weights)]
-        output = builder.activation("output", [1, 8, 8, 6])
-        options = builder.fb.DepthwiseConv2DOptionsT()
-        options.strideH = options.strideW = 1
-        builder.operator("DEPTHWISE_CONV_2D", inputs, [output], options)
-        builder.graph.inputs, builder.graph.outputs = [source], [output]
-        (row,) = inspect(builder.serialize()).convolutions
-        assert (row.operator, row.delegate) == ("DEPTHWISE_CONV_2D", "never")
-        assert row.reason == "depthwise convolution"
+    @pytest.mark.parametrize(
+        ("conv", "reason"),
+        [
+            (DepthwiseCase(16), ""),
+            (DepthwiseCase(16, stride=2, padding="VALID"), ""),
+            (DepthwiseCase(16, dtype="float32"), "depthwise convolution in float32"),
+            (DepthwiseCase(15), "depthwise convolution of 15 channels"),
+            (DepthwiseCase(16, multiplier=2), "depth multiplier"),
+            (DepthwiseCase(16, kernel=5), "depthwise 5x5 kernels"),
+            (DepthwiseCase(16, dilation=2), "dilation 2x2"),
+            (DepthwiseCase(16, stride=3), "stride 3x3"),
+        ],
+        ids=str,
+    )
+    def test_depthwise(self, rng, conv, reason):
+        model = conv.build(rng)
+        (row,) = inspect(model).convolutions
+        assert row.operator == "DEPTHWISE_CONV_2D"
+        assert (row.delegate, row.reason) == ("never" if reason else "where faster", reason)
+        assert (row.group_size, row.patterns) == (None, None)
+        assert pack(model).model == model
 
     def test_damaged_fkw_is_reported(self, rng):
         packed = bytearray(

@@ -1,5 +1,6 @@
 import copy
 import re
+from ctypes.util import find_library
 
 import numpy as np
 import pytest
@@ -417,6 +418,16 @@ class TestMinSpeedup:
         assert not pack(builder.serialize(), verify=False).report.packed
         builder.graph.tensors[0].shapeSignature = [-1, -1, -1, 64]
         assert pack(builder.serialize(), verify=False).report.packed
+
+    def test_a_damaged_signature_does_not_count(self, rng):
+        builder = chain(int8_conv(rng, 64, 64), side=16)
+        builder.graph.tensors[0].shapeSignature = [-1, -1]
+        assert pack(builder.serialize()).report.packed
+
+    def test_a_library_of_another_version_is_told(self, rng, monkeypatch):
+        monkeypatch.setattr(runtime, "delegate_path", lambda: find_library("c"))
+        with pytest.raises(RuntimeError, match=r"libc.* is not of this version.*make delegate"):
+            pack(chain(float_conv(rng)).serialize(), verify=False)
 
     def test_shared_weights_are_packed_for_all_readers_or_none(self, rng):
         builder = chain(int8_conv(rng, 64, 64, stride=2), int8_conv(rng, 64, 64), side=16)

@@ -1,5 +1,7 @@
 """Weights that follow patterns and small `.tflite` files, made without a converter."""
 
+import dataclasses
+
 import numpy as np
 
 from tf_pconv.lite import model_builder
@@ -7,7 +9,15 @@ from tf_pconv.lite.model_builder import ModelBuilder
 from tf_pconv.lite.model_builder import quantize_weights as quantize
 from tf_pconv.lite.pattern_weights import ALL_PATTERNS, MASK_BITS
 
-__all__ = ["Conv", "ModelBuilder", "assert_same_model", "chain", "pattern_weights", "quantize"]
+__all__ = [
+    "Conv",
+    "DepthwiseCase",
+    "ModelBuilder",
+    "assert_same_model",
+    "chain",
+    "pattern_weights",
+    "quantize",
+]
 
 QUANTIZATION = (0.05, 3)
 
@@ -40,6 +50,56 @@ class Conv(model_builder.Conv):
 def chain(*convs, side=8):
     """Builds convolutions one after another; returns the builder."""
     return model_builder.chain(*convs, side=side, quantization=convs[0].quantization)
+
+
+@dataclasses.dataclass(frozen=True)
+class DepthwiseCase:
+    """A depthwise convolution of random dense weights; a model by itself."""
+
+    channels: int
+    side: int = 8
+    dtype: str = "int8"
+    stride: int = 1
+    padding: str = "SAME"
+    activation: str = "NONE"
+    multiplier: int = 1
+    kernel: int = 3
+    dilation: int = 1
+
+    def build(self, rng):
+        """Returns the bytes of the file."""
+        filters = self.channels * self.multiplier
+        weights = rng.normal(size=(filters, self.kernel, self.kernel, 1)).astype(np.float32)
+        scales, quantization = None, None
+        if self.dtype == "int8":
+            weights, scales = quantize(weights)
+            quantization = QUANTIZATION
+        conv = Conv(weights, scales, stride=self.stride, padding=self.padding,
+                    dilation=self.dilation)  # fmt: skip
+        builder = ModelBuilder()
+        shape = [1, self.side, self.side, self.channels]
+        source = builder.activation("input", shape, quantization)
+        tensor = builder.weights(conv, "depthwise")
+        bias = builder._bias(source, conv, "bias")
+        # Depthwise weights are one filter of all channels.
+        builder.graph.tensors[tensor].shape = [1, self.kernel, self.kernel, filters]
+        dense = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
+        data = np.frombuffer(dense.tobytes(), np.uint8)
+        builder.model.buffers[builder.graph.tensors[tensor].buffer].data = data
+        builder.graph.tensors[tensor].quantization.quantizedDimension = 3
+        length = conv.output_side(self.side, self.kernel)
+        output = builder.activation("output", [1, length, length, filters], quantization)
+        options = builder.fb.DepthwiseConv2DOptionsT()
+        options.padding = getattr(builder.fb.Padding, self.padding)
+        options.strideH = options.strideW = self.stride
+        options.dilationHFactor = options.dilationWFactor = self.dilation
+        options.depthMultiplier = self.multiplier
+        activation = getattr(builder.fb.ActivationFunctionType, self.activation)
+        options.fusedActivationFunction = activation
+        version = 1 if scales is None else 3
+        builder.operator("DEPTHWISE_CONV_2D", [source, tensor, bias], [output], options, version)
+        builder.graph.inputs, builder.graph.outputs = [source], [output]
+        return builder.serialize()
 
 
 def assert_same_model(first, second):

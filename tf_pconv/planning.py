@@ -13,6 +13,7 @@ from tf_pconv.config import PatternConfig
 from tf_pconv.keras_internals import flatten_layers
 from tf_pconv.report import render_plan
 from tf_pconv.support import (
+    acceleration_condition,
     acceleration_refusal,
     is_exact_class,
     pruning_refusal,
@@ -267,7 +268,7 @@ def _plan_layer(
         action=target.description,
         kept=target.weights_kept,
         accelerated=not refusal,
-        reason=refusal,
+        reason=refusal or acceleration_condition(layer),
         config=layer_config,
     )
 

@@ -1,6 +1,7 @@
 // Times every kernel of the list that this processor can run, pruned 8x, NHWC
 // to NHWC, on one thread: on the layers of VGG-16 (L2 to L9 of PatDNN), those
-// of 1x1 convolutions on layers of ResNet-50:
+// of 1x1 convolutions on layers of ResNet-50, and those of depthwise
+// convolutions, dense, on layers of MobileNet-V2:
 //
 //   bazel run -c opt //delegate/bench:kernel_benchmark --
 //       --benchmark_filter='g4.*/L6'
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
+#include "delegate/core/depthwise_kernel_table.h"
 #include "delegate/core/float_kernel_table.h"
 #include "delegate/core/int8_kernel_table.h"
 #include "delegate/core/kernel_choice.h"
@@ -46,37 +48,43 @@ const std::vector<Layer> k1x1Layers = {
     {"2048to512at7", 2048, 512, 7, 1},
 };
 
+struct DepthwiseLayer {
+  const char* name;
+  int channels;
+  int side;
+  int stride;
+};
+
+const std::vector<DepthwiseLayer> kDepthwiseLayers = {
+    {"32at112", 32, 112, 1},   {"96at112s2", 96, 112, 2},
+    {"144at56", 144, 56, 1},   {"144at56s2", 144, 56, 2},
+    {"192at28", 192, 28, 1},   {"192at28s2", 192, 28, 2},
+    {"384at14", 384, 14, 1},   {"576at14", 576, 14, 1},
+    {"576at14s2", 576, 14, 2}, {"960at7", 960, 7, 1},
+};
+
 constexpr double kCompression = 8.0;
 
-void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
-              int group_size, const Layer& layer) {
-  RandomConvOptions options;
-  options.type = type;
-  options.kernel_side = layer.kernel_side;
-  options.channels = layer.channels;
-  options.filters = layer.filters;
-  options.group_size = group_size;
-  options.compression = kCompression;
-  const RandomConv random(options);
-  PatternConvOptions conv_options;
-  conv_options.kernel = kernel.c_str();
+// Times a convolution of `products` multiply-adds, were it dense.
+void Time(benchmark::State& state, const std::string& kernel,
+          const ConvDescription& description, const ActivationShape& shape,
+          double products) {
+  PatternConvOptions options;
+  options.kernel = kernel.c_str();
   Status status;
-  const auto conv =
-      PatternConv::Create(random.description(), conv_options, &status);
-  if (status.ok()) {
-    status = conv->Resize({1, layer.side, layer.side, layer.channels});
-  }
+  const auto conv = PatternConv::Create(description, options, &status);
+  if (status.ok()) status = conv->Resize(shape);
   if (!status.ok()) {
     state.SkipWithError(status.message());
     return;
   }
-  const size_t pixels = size_t(layer.side) * layer.side;
-  const std::vector<int8_t> bytes = RandomInt8(pixels * layer.channels, 1);
-  const std::vector<float> floats = RandomFloat(pixels * layer.channels, 1);
-  const bool is_int8 = type == DataType::kInt8;
+  const size_t pixels = size_t(shape.height) * shape.width;
+  const std::vector<int8_t> bytes = RandomInt8(pixels * shape.channels, 1);
+  const std::vector<float> floats = RandomFloat(pixels * shape.channels, 1);
+  const bool is_int8 = description.type() == DataType::kInt8;
   const void* input = is_int8 ? static_cast<const void*>(bytes.data())
                               : static_cast<const void*>(floats.data());
-  std::vector<float> output(pixels * layer.filters);
+  std::vector<float> output(pixels * description.filters());
   void* workspace = nullptr;
   if (posix_memalign(&workspace, 64, conv->WorkspaceBytes(1) + 1) != 0) {
     state.SkipWithError("out of memory");
@@ -89,12 +97,38 @@ void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
   free(workspace);
   state.SetLabel(conv->kernel_name());
   // Operations of the dense layer.
-  state.counters["dense_op/s"] =
-      benchmark::Counter(2.0 * layer.kernel_side * layer.kernel_side *
-                             layer.channels * layer.filters * pixels,
-                         benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["predicted"] = PredictSpeedup(
-      random.description(), {1, layer.side, layer.side, layer.channels});
+  state.counters["dense_op/s"] = benchmark::Counter(
+      2.0 * products, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["predicted"] = PredictSpeedup(description, shape);
+}
+
+void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
+              int group_size, const Layer& layer) {
+  RandomConvOptions options;
+  options.type = type;
+  options.kernel_side = layer.kernel_side;
+  options.channels = layer.channels;
+  options.filters = layer.filters;
+  options.group_size = group_size;
+  options.compression = kCompression;
+  const RandomConv random(options);
+  Time(state, kernel, random.description(),
+       {1, layer.side, layer.side, layer.channels},
+       double(layer.kernel_side) * layer.kernel_side * layer.channels *
+           layer.filters * layer.side * layer.side);
+}
+
+void RunDepthwise(benchmark::State& state, const std::string& kernel,
+                  DataType type, const DepthwiseLayer& layer) {
+  RandomDepthwiseOptions options;
+  options.type = type;
+  options.channels = layer.channels;
+  options.stride_height = options.stride_width = layer.stride;
+  const RandomDepthwise random(options);
+  Time(state, kernel, random.description(),
+       {1, layer.side, layer.side, layer.channels},
+       double(kKernelTaps) * layer.channels * layer.side * layer.side /
+           (layer.stride * layer.stride));
 }
 
 void Register(const std::string& name, const std::string& kernel, DataType type,
@@ -106,6 +140,17 @@ void Register(const std::string& name, const std::string& kernel, DataType type,
                                             layer);
                                  })
         ->Unit(benchmark::kMillisecond);
+  }
+}
+
+void RegisterDepthwise(const std::string& name, const std::string& kernel,
+                       DataType type) {
+  for (const DepthwiseLayer& layer : kDepthwiseLayers) {
+    benchmark::RegisterBenchmark((name + "/" + layer.name).c_str(),
+                                 [=](benchmark::State& state) {
+                                   RunDepthwise(state, kernel, type, layer);
+                                 })
+        ->Unit(benchmark::kMicrosecond);
   }
 }
 
@@ -133,6 +178,11 @@ void RegisterAll() {
   RegisterTable(native::kInt8Kernels, DataType::kInt8, k3x3Layers);
   RegisterTable(native::kFloatKernels, DataType::kFloat32, k3x3Layers);
   RegisterTable(native::kPointwiseKernels, DataType::kInt8, k1x1Layers);
+  const uint32_t features = CpuFeatures();
+  for (auto table = native::kDepthwiseKernels; *table != nullptr; ++table) {
+    if (!CanRun(**table, features)) continue;
+    RegisterDepthwise((*table)->name, (*table)->name, DataType::kInt8);
+  }
 }
 
 }  // namespace

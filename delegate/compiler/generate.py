@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 
+import depthwise_kernels
 import float_kernels
 import int8_kernels
 import pointwise_kernels
 from kernel_list import (
+    DEPTHWISE_KERNELS,
     FLOAT_KERNELS,
     FLOAT_POINTWISE_KERNELS,
     INT8_KERNELS,
@@ -22,6 +24,13 @@ from targets import TARGETS
 FAMILIES = {
     family.name: family
     for family in (
+        Family(
+            "depthwise",
+            DEPTHWISE_KERNELS,
+            depthwise_kernels.functions,
+            depthwise_kernels.members,
+            sizes=("channels",),
+        ),
         Family("float", FLOAT_KERNELS, float_kernels.functions, float_kernels.members),
         Family(
             "float_pointwise",

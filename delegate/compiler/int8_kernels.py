@@ -1,10 +1,10 @@
 """Emits int8 kernels as straight-line C++ with intrinsics.
 
-A kernel multiplies a tile of output pixels. Its inputs lie in lanes (see
-`delegate/core/int8_kernel.h`); a filter group visits its input channels one by
-one: load the lanes, shuffle them by the channel's pattern, and multiply with the
-weights of each filter of the group. `delegate/core/int8_stream.h` describes the
-stream of weights.
+A kernel multiplies a tile of output pixels. Its inputs lie in 16-byte lanes
+(see `delegate/core/int8_kernel.h`); a filter group visits its input channels
+one by one: load the lanes, shuffle them by the channel's pattern, and multiply
+with the weights of each filter of the group. `delegate/core/int8_stream.h`
+describes the stream of weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from kernel_list import Int8Kernel, symbol
 from targets import Target
 
-_PART_BYTES = 16
+_LANE_BYTES = 16
+_PATCH_LANES = (1, 2)
 # Words of a group before those of its filters.
 _GROUP_WORDS = 3
 
@@ -24,28 +25,26 @@ def functions(target: Target, kernels: Sequence[Int8Kernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
     yield from pack_function(target)
     yield ""
-    yield from _pack_parts(target)
+    yield from _pack_patches(target)
     yield ""
     yield from store_function(target)
     yield ""
     yield from quantize_function(target)
     yield ""
     for kernel in kernels:
-        for patch_lanes in kernel.block.patch_lanes:
+        for patch_lanes in _PATCH_LANES:
             yield from _Multiply(kernel, patch_lanes).function()
             yield ""
 
 
 def members(kernel: Int8Kernel) -> Iterator[str]:
     """What an Int8Kernel holds after its pixels; see int8_kernel.h."""
-    block = kernel.block
-    yield f"{{{block.rows}, {block.columns}, {block.lane_bytes}}}"
-    yield str(kernel.target.vector_bytes)
+    yield str(kernel.target.lanes)
     yield "128"
     yield "true" if is_narrow(kernel.target) else "false"
     yield "pack"
-    yield "pack_parts"
-    yield f"{{{', '.join(_multiply_name(kernel, lanes) for lanes in block.patch_lanes)}}}"
+    yield "pack_patches"
+    yield f"{{{', '.join(_multiply_name(kernel, lanes) for lanes in _PATCH_LANES)}}}"
     yield "store"
 
 
@@ -73,18 +72,18 @@ def pack_function(target: Target) -> Iterator[str]:
     yield "          uint8_t* lanes, size_t channel_bytes) {"
     yield from _pack_loop(
         target,
-        lambda lane, i: f"pixels[{_PART_BYTES * lane + i}] + first_channel + c",
+        lambda lane, i: f"pixels[{_LANE_BYTES * lane + i}] + first_channel + c",
     )
     yield "}"
 
 
-def _pack_parts(target: Target) -> Iterator[str]:
-    yield "void pack_parts(const int8_t* const* parts, const ptrdiff_t* offsets,"
-    yield "                int first_channel, int channels, uint8_t* lanes,"
-    yield "                size_t channel_bytes) {"
-    for part in range(target.lanes):
-        yield f"  const int8_t* part{part} = parts[{part}] + first_channel;"
-    yield from _pack_loop(target, lambda part, i: f"part{part} + offsets[{i}] + c")
+def _pack_patches(target: Target) -> Iterator[str]:
+    yield "void pack_patches(const int8_t* const* patches, const ptrdiff_t* offsets,"
+    yield "                  int first_channel, int channels, uint8_t* lanes,"
+    yield "                  size_t channel_bytes) {"
+    for lane in range(target.lanes):
+        yield f"  const int8_t* patch{lane} = patches[{lane}] + first_channel;"
+    yield from _pack_loop(target, lambda lane, i: f"patch{lane} + offsets[{i}] + c")
     yield "}"
 
 
@@ -155,7 +154,11 @@ def _store_block(
 
 
 def quantize_function(target: Target) -> Iterator[str]:
-    """The functions `quantize` and `narrow`, with which kernels of int8 finish their sums."""
+    """The functions `quantize` and `narrow`, with which kernels of int8 finish their sums.
+
+    `narrow_lanes` is for kernels whose sums are in such an order that nothing has to be moved
+    between lanes.
+    """
     t = target
     yield "// Outputs of sums before the zero point is added, in halves, one in each 32"
     yield "// bits; see output_stage.h."
@@ -170,18 +173,28 @@ def quantize_function(target: Target) -> Iterator[str]:
     yield f"  return {t('floor_to_int', limited)};"
     yield "}"
     yield ""
-    yield "// Rounds four vectors of halves, adds the zero point, clamps and brings them in"
-    yield "// order. `center` is twice the zero point and the half that rounds."
-    yield f"inline {t.vector} narrow({t.vector} a, {t.vector} b, {t.vector} c, {t.vector} d,"
-    yield f"                      {t.vector} center, {t.vector} min, {t.vector} max) {{"
+    arguments = (
+        f"({t.vector} a, {t.vector} b, {t.vector} c, {t.vector} d,",
+        f"    {t.vector} center, {t.vector} min, {t.vector} max) {{",
+    )
+    yield "// Rounds four vectors of halves, adds the zero point and clamps. `center` is twice"
+    yield "// the zero point and the half that rounds. Each lane holds a lane of a, of b..."
+    yield f"inline {t.vector} narrow_lanes{arguments[0]}"
+    yield arguments[1]
     for name, pair in (("low", ("a", "b")), ("high", ("c", "d"))):
         words = t("halve16", t("add16_saturate", t("narrow32", *pair), "center"))
         yield f"  const {t.vector} {name} = {words};"
     clamped = t("min8", t("max8", t("narrow16", "low", "high"), "min"), "max")
-    yield f"  const {t.vector} clamped = {clamped};"
+    yield f"  return {clamped};"
+    yield "}"
+    yield ""
+    yield "// The same in order."
+    yield f"inline {t.vector} narrow{arguments[0]}"
+    yield arguments[1]
+    yield f"  const {t.vector} lanes = narrow_lanes(a, b, c, d, center, min, max);"
     order = ", ".join(str(k % t.lanes * 4 + k // t.lanes) for k in range(t.floats))
     yield f"  const {t.vector} order = {t('set32', order)};"
-    yield f"  return {t('permute32', 'clamped', 'order')};"
+    yield f"  return {t('permute32', 'lanes', 'order')};"
     yield "}"
 
 
@@ -194,29 +207,20 @@ class _Multiply:
         self.patch_lanes = patch_lanes
         self.filters = range(kernel.group_size)
         self.vectors = range(kernel.vectors)
-        self.tile_bytes = kernel.lanes * kernel.block.lane_bytes
+        self.tile_bytes = kernel.vectors * kernel.target.vector_bytes
 
     def sum_name(self, chain: int, f: int, v: int) -> str:
         return f"{'sum' if chain == 0 else 'odd'}{f}_{v}"
 
     def inputs(self, entry: int) -> Iterator[str]:
         """Loads and shuffles the lanes of one group kernel."""
+        t = self.target
         stride = self.patch_lanes * self.tile_bytes
-        shuffles = self.patch_lanes * self.kernel.block.outputs // 4
         yield f"const uint8_t* lanes{entry} ="
         yield f"    args->lanes + (size_t)(stream[{entry}] & 0xffff) * {stride};"
-        yield f"const uint8_t* shuffle{entry} ="
-        yield f"    args->shuffles + (size_t)(stream[{entry}] >> 16) * {shuffles};"
-        if self.kernel.block.lane_bytes == self.target.vector_bytes:
-            yield from self.inputs_of_vectors(entry)
-        else:
-            yield from self.inputs_of_lanes(entry)
-
-    def inputs_of_lanes(self, entry: int) -> Iterator[str]:
-        """Each lane of a vector holds a block: they have the shuffle in common."""
-        t = self.target
+        yield f"const uint8_t* shuffle{entry} = args->shuffles + (stream[{entry}] >> 16);"
         for lane in range(self.patch_lanes):
-            pattern = t("splat_lane", f"shuffle{entry} + {lane * _PART_BYTES}")
+            pattern = t("splat_lane", f"shuffle{entry} + {lane * _LANE_BYTES}")
             yield f"const {t.vector} pattern{entry}_{lane} ="
             yield f"    {pattern};"
         for v in self.vectors:
@@ -226,20 +230,6 @@ class _Multiply:
                 loaded = t("load", f"lanes{entry} + {offset}")
                 parts.append(t("shuffle", loaded, f"pattern{entry}_{lane}"))
             value = parts[0] if len(parts) == 1 else t("or", *parts)
-            yield f"const {t.vector} input{entry}_{v} ="
-            yield f"    {value};"
-
-    def inputs_of_vectors(self, entry: int) -> Iterator[str]:
-        """A vector holds a block, and several shuffles give the inputs of its outputs."""
-        t = self.target
-        shuffles = self.kernel.vectors // self.kernel.lanes
-        for i in range(shuffles):
-            pattern = t("load", f"shuffle{entry} + {i * t.vector_bytes}")
-            yield f"const {t.vector} pattern{entry}_{i} ="
-            yield f"    {pattern};"
-        for v in self.vectors:
-            loaded = t("load", f"lanes{entry} + {v // shuffles * t.vector_bytes}")
-            value = t("permute8", loaded, f"pattern{entry}_{v % shuffles}")
             yield f"const {t.vector} input{entry}_{v} ="
             yield f"    {value};"
 

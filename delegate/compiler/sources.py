@@ -16,9 +16,9 @@ class Family(NamedTuple):
         name: `int8`, `float`, `pointwise`...; the table is named after it.
         kernels: Its part of the list.
         functions: Emits the functions of kernels of a target.
-        members: Emits what the kernel's C++ struct holds after its name, features, group size
-            and pixels.
+        members: Emits what the kernel's C++ struct holds after its name, features and sizes.
         interface: What headers and the C++ type are named after, if not `name`.
+        sizes: Attributes of a kernel that are its sizes.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Family(NamedTuple):
     functions: Callable[[Target, Sequence[Any]], Iterable[str]]
     members: Callable[[Any], Iterable[str]]
     interface: str = ""
+    sizes: tuple[str, ...] = ("group_size", "pixels")
 
     @property
     def header(self) -> str:
@@ -99,9 +100,8 @@ def _definition(family: Family, kernel: Kernel) -> Iterator[str]:
     yield f"const {family.type} {name} = {{"
     yield f'    "{kernel.name}",'
     yield f"    {' | '.join(kernel.target.features)},"
-    yield f"    {kernel.group_size},"
-    yield f"    {kernel.pixels},"
-    for member in family.members(kernel):
+    sizes = (getattr(kernel, size) for size in family.sizes)
+    for member in (*sizes, *family.members(kernel)):
         yield f"    {member},"
     yield "};"
 

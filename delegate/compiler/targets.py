@@ -85,6 +85,8 @@ _AVX2 = {
     "unpack_high8": "_mm256_unpackhi_epi8({0}, {1})",
     "unpack_low16": "_mm256_unpacklo_epi16({0}, {1})",
     "unpack_high16": "_mm256_unpackhi_epi16({0}, {1})",
+    "shift_left16": "_mm256_slli_epi16({0}, {1})",
+    "shift_right16": "_mm256_srai_epi16({0}, {1})",
     "add16": "_mm256_add_epi16({0}, {1})",
     "add32": "_mm256_add_epi32({0}, {1})",
     "multiply_pairs": "_mm256_maddubs_epi16({0}, {1})",
@@ -130,6 +132,14 @@ _AVX512 = {
         "_mm_loadu_si128((const __m128i*)({2})), 2), "
         "_mm_loadu_si128((const __m128i*)({3})), 3)"
     ),
+    # 32 bytes from each address.
+    "load_halves": (
+        "_mm512_inserti64x4(_mm512_castsi256_si512("
+        "_mm256_loadu_si256((const __m256i*)({0}))), "
+        "_mm256_loadu_si256((const __m256i*)({1})), 1)"
+    ),
+    "half0": "_mm512_castsi512_si256({0})",
+    "half1": "_mm512_extracti64x4_epi64({0}, 1)",
     "narrow32": "_mm512_packs_epi32({0}, {1})",
     "narrow16": "_mm512_packs_epi16({0}, {1})",
     "add16_saturate": "_mm512_adds_epi16({0}, {1})",
@@ -234,15 +244,6 @@ TARGETS = {
             vector="__m512i",
             float_vector="__m512",
             operations=_AVX512,
-        ),
-        Target(
-            name="avx512vbmi",
-            features=("kAvx2", "kAvx512", "kAvx512Vnni", "kAvx512Vbmi"),
-            guard=_X86,
-            vector_bytes=64,
-            vector="__m512i",
-            float_vector="__m512",
-            operations={**_AVX512, "permute8": "_mm512_permutexvar_epi8({1}, {0})"},
         ),
     )
 }

@@ -115,18 +115,38 @@ Status CheckWeights(const PatternWeights& weights) {
   return status;
 }
 
+Status CheckDepthwise(const DepthwiseWeights& weights) {
+  if (weights.type != DataType::kFloat32 && weights.type != DataType::kInt8) {
+    return Status::Error("weight type %d; float32 and int8 are accepted",
+                         static_cast<int>(weights.type));
+  }
+  if (weights.channels < 1 || weights.channels > kMaxChannels) {
+    return Status::Error("%d channels; 1 to %d are accepted", weights.channels,
+                         kMaxChannels);
+  }
+  const size_t given = weights.type == DataType::kInt8
+                           ? weights.int8_values.size()
+                           : weights.float_values.size();
+  if (given != size_t{kKernelTaps} * weights.channels) {
+    return Status::Error("%zu weight values for %d channels; each has %d",
+                         given, weights.channels, kKernelTaps);
+  }
+  return Status();
+}
+
 bool ValidScale(float scale) { return std::isfinite(scale) && scale > 0.0f; }
 
 bool ValidZeroPoint(int value) { return value >= -128 && value <= 127; }
 
 Status CheckQuantization(const ConvDescription& description) {
-  const PatternWeights& weights = *description.weights;
+  const std::vector<float>& scales = description.scales();
+  const int filters = description.filters();
   if (description.float_bias != nullptr) {
     return Status::Error("an int8 convolution takes an int32 bias, not float");
   }
-  if (weights.scales.size() != static_cast<size_t>(weights.filters)) {
-    return Status::Error("%zu weight scales for %d filters",
-                         weights.scales.size(), weights.filters);
+  if (scales.size() != static_cast<size_t>(filters)) {
+    return Status::Error("%zu weight scales for %d filters", scales.size(),
+                         filters);
   }
   if (!ValidScale(description.input_scale) ||
       !ValidScale(description.output_scale)) {
@@ -141,8 +161,8 @@ Status CheckQuantization(const ConvDescription& description) {
         "input zero point %d, output zero point %d; -128 to 127 are accepted",
         description.input_zero_point, description.output_zero_point);
   }
-  for (int filter = 0; filter < weights.filters; ++filter) {
-    const float scale = weights.scales[filter];
+  for (int filter = 0; filter < filters; ++filter) {
+    const float scale = scales[filter];
     if (!ValidScale(scale) || !std::isfinite(description.input_scale * scale /
                                              description.output_scale)) {
       return Status::Error(
@@ -157,8 +177,10 @@ Status CheckQuantization(const ConvDescription& description) {
 }  // namespace
 
 Status CheckDescription(const ConvDescription& description) {
-  if (description.weights == nullptr) {
-    return Status::Error("the convolution has no weights");
+  if ((description.weights == nullptr) == (description.depthwise == nullptr)) {
+    return Status::Error(
+        "the convolution has %s",
+        description.weights == nullptr ? "no weights" : "weights of two kinds");
   }
   const int stride_height = description.stride_height;
   const int stride_width = description.stride_width;
@@ -177,9 +199,11 @@ Status CheckDescription(const ConvDescription& description) {
         "activation %d; NONE, RELU, RELU_N1_TO_1 and RELU6 are accepted",
         static_cast<int>(description.activation));
   }
-  Status status = CheckWeights(*description.weights);
+  const Status status = description.weights != nullptr
+                            ? CheckWeights(*description.weights)
+                            : CheckDepthwise(*description.depthwise);
   if (!status.ok()) return status;
-  if (description.weights->type == DataType::kInt8) {
+  if (description.type() == DataType::kInt8) {
     return CheckQuantization(description);
   }
   if (description.int32_bias != nullptr) {

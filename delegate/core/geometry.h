@@ -2,7 +2,6 @@
 #define TF_PCONV_DELEGATE_CORE_GEOMETRY_H_
 
 #include "delegate/core/pattern_conv.h"
-#include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
@@ -10,9 +9,9 @@ namespace tf_pconv {
 // The sizes of a convolution that do not depend on its input.
 struct ConvShape {
   explicit ConvShape(const ConvDescription& description)
-      : filters(description.weights->filters),
-        channels(description.weights->channels),
-        kernel_side(description.weights->kernel_side),
+      : filters(description.filters()),
+        channels(description.channels()),
+        kernel_side(description.kernel_side()),
         stride_height(description.stride_height),
         stride_width(description.stride_width),
         padding(description.padding) {}

@@ -28,9 +28,7 @@ namespace tf_pconv {
 //   singles * (1 + 1 a f.)   the entry, then the weights of each filter
 //
 // An entry is the channel within its block (low half) and the byte offset of
-// its shuffle (high half), where shuffles of four outputs follow each other;
-// weights are four int8 in the order of the shuffle. So the stream is the same
-// for kernels that differ in their tiles and blocks of outputs.
+// its shuffle (high half); weights are four int8 in the order of the shuffle.
 struct Int8Stream {
   struct Block {
     int first_channel;
@@ -38,9 +36,10 @@ struct Int8Stream {
     size_t begin;  // index into `words`
   };
 
-  int groups = 0;      // of each block
-  size_t entries = 0;  // of all groups
+  int patch_lanes = 1;
+  int groups = 0;  // of each block
   std::vector<Block> blocks;
+  std::vector<uint8_t> shuffles;
   std::vector<uint32_t> words;
 };
 
@@ -48,6 +47,12 @@ struct Int8Stream {
 Int8Stream PackInt8Stream(const ConvDescription& description,
                           const Int8OutputStage& stage,
                           const Int8Kernel& kernel, int block_channels);
+
+// Lanes of the input patch of 2x2 outputs.
+int PatchLanes(int stride_height, int stride_width);
+
+// Pixels of a row of that patch.
+int PatchWidth(int stride_width);
 
 }  // namespace tf_pconv
 

@@ -2,8 +2,9 @@
 #define TF_PCONV_DELEGATE_CORE_KERNEL_CHOICE_H_
 
 // Choice among the kernels of a table: pointers to structs with a name, the
-// processor features they need, a group size and the pixels of a tile. A null
-// pointer ends a table. Kernels of faster instruction sets come later.
+// processor features they need and, but for depthwise convolutions, a group
+// size and the pixels of a tile. A null pointer ends a table. Kernels of faster
+// instruction sets come later.
 
 #include <algorithm>
 #include <cstdint>
@@ -36,17 +37,16 @@ int GroupCost(const Kernel& kernel, int group_size) {
   return runs * (1 + kernel.group_size);
 }
 
-// The kernels among those accepted that run filter groups of `group_size`
-// fastest: of one instruction set and group size, in all their tile sizes,
-// largest first. Empty where the processor can run none.
-template <typename Kernel, typename Accepts>
+// The kernels that run filter groups of `group_size` fastest: of one
+// instruction set and group size, in all their tile sizes, largest first.
+// Empty where the processor can run none.
+template <typename Kernel>
 std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
-                                          uint32_t features, int group_size,
-                                          Accepts accepts) {
+                                          uint32_t features, int group_size) {
   const Kernel* best = nullptr;
   for (const Kernel* const* entry = table; *entry != nullptr; ++entry) {
     const Kernel& kernel = **entry;
-    if (!CanRun(kernel, features) || !accepts(kernel)) continue;
+    if (!CanRun(kernel, features)) continue;
     if (best == nullptr || kernel.features != best->features ||
         GroupCost(kernel, group_size) < GroupCost(*best, group_size)) {
       best = &kernel;
@@ -55,7 +55,7 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
   std::vector<const Kernel*> kernels;
   if (best == nullptr) return kernels;
   for (const Kernel* const* entry = table; *entry != nullptr; ++entry) {
-    if (accepts(**entry) && (*entry)->features == best->features &&
+    if ((*entry)->features == best->features &&
         (*entry)->group_size == best->group_size) {
       kernels.push_back(*entry);
     }
@@ -66,12 +66,14 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
   return kernels;
 }
 
-// Among all of the table.
+// The fastest of a table with one kernel for each instruction set, or null.
 template <typename Kernel>
-std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
-                                          uint32_t features, int group_size) {
-  return FastestKernels(table, features, group_size,
-                        [](const Kernel&) { return true; });
+const Kernel* FastestKernel(const Kernel* const* table, uint32_t features) {
+  const Kernel* fastest = nullptr;
+  for (; *table != nullptr; ++table) {
+    if (CanRun(**table, features)) fastest = *table;
+  }
+  return fastest;
 }
 
 }  // namespace tf_pconv

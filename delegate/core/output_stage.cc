@@ -29,7 +29,7 @@ FloatRange ActivationRange(Activation activation) {
 
 Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
   Int8OutputStage stage;
-  for (float scale : description.weights->scales) {
+  for (float scale : description.scales()) {
     const double multiplier = static_cast<double>(description.input_scale) *
                               scale / description.output_scale;
     stage.multipliers.push_back(

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "delegate/core/depthwise_weights.h"
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
@@ -13,10 +15,12 @@ namespace tf_pconv {
 enum class Padding : uint8_t { kSame, kValid };
 enum class Activation : uint8_t { kNone, kRelu, kReluN1To1, kRelu6 };
 
-// What a pattern convolution computes. Borrowed pointers need to live only
-// until PatternConv::Create returns.
+// What a convolution computes. Borrowed pointers need to live only until
+// PatternConv::Create returns.
 struct ConvDescription {
+  // One of the two.
   const PatternWeights* weights = nullptr;
+  const DepthwiseWeights* depthwise = nullptr;
   int stride_height = 1;
   int stride_width = 1;
   Padding padding = Padding::kSame;
@@ -29,6 +33,21 @@ struct ConvDescription {
   int input_zero_point = 0;
   float output_scale = 0.0f;
   int output_zero_point = 0;
+
+  // What both kinds of weights have.
+  DataType type() const { return weights ? weights->type : depthwise->type; }
+  int filters() const {
+    return weights ? weights->filters : depthwise->channels;
+  }
+  int channels() const {
+    return weights ? weights->channels : depthwise->channels;
+  }
+  int kernel_side() const {
+    return weights ? weights->kernel_side : kKernelSide;
+  }
+  const std::vector<float>& scales() const {
+    return weights ? weights->scales : depthwise->scales;
+  }
 };
 
 struct PatternConvOptions {
@@ -37,7 +56,8 @@ struct PatternConvOptions {
   const char* kernel = nullptr;
 };
 
-// A pattern convolution packed for this processor.
+// A convolution packed for this processor: one whose weights follow patterns,
+// or a depthwise one.
 class PatternConv : public Operator {
  public:
   // Returns null and sets `status` where the description is malformed or no
@@ -53,9 +73,8 @@ class PatternConv : public Operator {
   }
 };
 
-// How many times faster than a good dense convolution of the same type the
-// pattern convolution is expected to be on this processor, layout changes
-// included.
+// How many times faster than a good dense convolution of the same type it is
+// expected to be on this processor, layout changes included.
 double PredictSpeedup(const ConvDescription& description,
                       const ActivationShape& input);
 

@@ -16,17 +16,17 @@ namespace {
 // What differs between the types: the sum, and how it becomes an output.
 struct FloatMath {
   using Value = float;
-  using Sum = float;
 
   explicit FloatMath(const ConvDescription& description)
       : range(ActivationRange(description.activation)) {
     if (description.float_bias != nullptr) {
       bias.assign(description.float_bias,
-                  description.float_bias + description.weights->filters);
+                  description.float_bias + description.filters());
     }
   }
 
-  const std::vector<float>& Values(const PatternWeights& weights) const {
+  template <typename Weights>
+  const std::vector<float>& Values(const Weights& weights) const {
     return weights.float_values;
   }
   float Bias(int filter) const { return bias.empty() ? 0.0f : bias[filter]; }
@@ -41,22 +41,22 @@ struct FloatMath {
 
 struct Int8Math {
   using Value = int8_t;
-  // Sums wrap around like those of vector instructions; sums of real layers
-  // stay far below the limit.
-  using Sum = uint32_t;
 
   explicit Int8Math(const ConvDescription& description)
       : input_zero_point(description.input_zero_point),
         stage(MakeInt8OutputStage(description)) {
     if (description.int32_bias != nullptr) {
       bias.assign(description.int32_bias,
-                  description.int32_bias + description.weights->filters);
+                  description.int32_bias + description.filters());
     }
   }
 
-  const std::vector<int8_t>& Values(const PatternWeights& weights) const {
+  template <typename Weights>
+  const std::vector<int8_t>& Values(const Weights& weights) const {
     return weights.int8_values;
   }
+  // Sums wrap around like those of vector instructions; sums of real layers
+  // stay far below the limit.
   uint32_t Bias(int filter) const { return bias.empty() ? 0 : bias[filter]; }
   uint32_t Product(int8_t weight, int8_t input) const {
     return static_cast<uint32_t>(weight * (input - input_zero_point));
@@ -72,20 +72,88 @@ struct Int8Math {
   std::vector<int32_t> bias;
 };
 
+// What differs between the kinds of weights: which inputs a sum has. `window`
+// holds the pixels of each tap; null in the padding.
 template <typename Math>
-class ReferenceConv : public PatternConv {
+class PatternSums {
  public:
-  explicit ReferenceConv(const ConvDescription& description)
-      : weights_(*description.weights),
-        shape_(description),
-        math_(description) {
-    for (int pattern = 0; pattern < static_cast<int>(weights_.patterns.size());
-         ++pattern) {
-      for (int tap = 0; tap < taps(); ++tap) {
-        if (weights_.patterns[pattern] >> tap & 1) taps_.push_back(tap);
+  using Value = typename Math::Value;
+
+  explicit PatternSums(const ConvDescription& description)
+      : weights_(*description.weights) {
+    const int taps = weights_.kernel_side * weights_.kernel_side;
+    for (uint16_t pattern : weights_.patterns) {
+      for (int tap = 0; tap < taps; ++tap) {
+        if (pattern >> tap & 1) taps_.push_back(tap);
       }
     }
   }
+
+  void ComputePixel(const Math& math, const Value* const* window,
+                    Value* output) const {
+    const int entries = weights_.entries();
+    const Value* values = math.Values(weights_).data();
+    for (int group = 0; group < weights_.groups(); ++group) {
+      const int filters = weights_.FiltersOfGroup(group);
+      const uint32_t begin = weights_.group_begin[group];
+      const uint32_t kernels = weights_.group_begin[group + 1] - begin;
+      for (int i = 0; i < filters; ++i) {
+        const int filter =
+            weights_.filter_order[group * weights_.group_size + i];
+        auto sum = math.Bias(filter);
+        for (uint32_t k = 0; k < kernels; ++k) {
+          const GroupKernel& kernel = weights_.kernels[begin + k];
+          const int* taps = &taps_[kernel.pattern * entries];
+          const Value* kept = values + (size_t{k} * filters + i) * entries;
+          for (int entry = 0; entry < entries; ++entry) {
+            const Value* pixel = window[taps[entry]];
+            if (pixel != nullptr) {
+              sum += math.Product(kept[entry], pixel[kernel.channel]);
+            }
+          }
+        }
+        output[filter] = math.Output(filter, sum);
+      }
+      values += size_t{kernels} * filters * entries;
+    }
+  }
+
+ private:
+  PatternWeights weights_;
+  std::vector<int> taps_;  // entries() of each pattern, lowest first
+};
+
+template <typename Math>
+class DepthwiseSums {
+ public:
+  using Value = typename Math::Value;
+
+  explicit DepthwiseSums(const ConvDescription& description)
+      : weights_(*description.depthwise) {}
+
+  void ComputePixel(const Math& math, const Value* const* window,
+                    Value* output) const {
+    const Value* values = math.Values(weights_).data();
+    for (int channel = 0; channel < weights_.channels; ++channel) {
+      auto sum = math.Bias(channel);
+      for (int tap = 0; tap < kKernelTaps; ++tap) {
+        if (window[tap] == nullptr) continue;
+        sum += math.Product(values[tap * weights_.channels + channel],
+                            window[tap][channel]);
+      }
+      output[channel] = math.Output(channel, sum);
+    }
+  }
+
+ private:
+  DepthwiseWeights weights_;
+};
+
+template <typename Math, typename Sums>
+class ReferenceConv : public PatternConv {
+ public:
+  explicit ReferenceConv(const ConvDescription& description)
+      : shape_(description), math_(description), sums_(description) {}
 
   Status Resize(const ActivationShape& input) override {
     return ComputeGeometry(shape_, input, &geometry_);
@@ -112,7 +180,6 @@ class ReferenceConv : public PatternConv {
 
  private:
   using Value = typename Math::Value;
-  using Sum = typename Math::Sum;
 
   struct Call {
     const ReferenceConv* conv;
@@ -139,16 +206,12 @@ class ReferenceConv : public PatternConv {
     }
   }
 
-  int taps() const { return weights_.kernel_side * weights_.kernel_side; }
-
   void ComputePixel(const Value* input, int image, int y, int x,
                     Value* output) const {
-    const int side = weights_.kernel_side;
-    const int entries = weights_.entries();
-    // The taps of the window at this pixel; null in the padding.
+    const int side = shape_.kernel_side;
     const Value* window[kKernelTaps];
     const ActivationShape& shape = geometry_.input;
-    for (int tap = 0; tap < taps(); ++tap) {
+    for (int tap = 0; tap < side * side; ++tap) {
       const int row =
           y * geometry_.stride_height - geometry_.pad_top + tap / side;
       const int column =
@@ -159,47 +222,31 @@ class ReferenceConv : public PatternConv {
           (ptrdiff_t{image} * shape.height + row) * shape.width + column;
       window[tap] = inside ? input + pixel * shape.channels : nullptr;
     }
-    const Value* values = math_.Values(weights_).data();
-    for (int group = 0; group < weights_.groups(); ++group) {
-      const int filters = weights_.FiltersOfGroup(group);
-      const uint32_t begin = weights_.group_begin[group];
-      const uint32_t kernels = weights_.group_begin[group + 1] - begin;
-      for (int i = 0; i < filters; ++i) {
-        const int filter =
-            weights_.filter_order[group * weights_.group_size + i];
-        Sum sum = math_.Bias(filter);
-        for (uint32_t k = 0; k < kernels; ++k) {
-          const GroupKernel& kernel = weights_.kernels[begin + k];
-          const int* taps = &taps_[kernel.pattern * entries];
-          const Value* kept = values + (size_t{k} * filters + i) * entries;
-          for (int entry = 0; entry < entries; ++entry) {
-            const Value* pixel = window[taps[entry]];
-            if (pixel != nullptr) {
-              sum += math_.Product(kept[entry], pixel[kernel.channel]);
-            }
-          }
-        }
-        output[filter] = math_.Output(filter, sum);
-      }
-      values += size_t{kernels} * filters * entries;
-    }
+    sums_.ComputePixel(math_, window, output);
   }
 
-  PatternWeights weights_;
-  ConvShape shape_;
-  Math math_;
+  const ConvShape shape_;
+  const Math math_;
+  const Sums sums_;
   Geometry geometry_;
-  std::vector<int> taps_;  // entries() of each pattern, lowest first
 };
+
+template <typename Math>
+std::unique_ptr<PatternConv> CreateOfType(const ConvDescription& description) {
+  if (description.depthwise != nullptr) {
+    return std::make_unique<ReferenceConv<Math, DepthwiseSums<Math>>>(
+        description);
+  }
+  return std::make_unique<ReferenceConv<Math, PatternSums<Math>>>(description);
+}
 
 }  // namespace
 
 std::unique_ptr<PatternConv> CreateReferenceConv(
     const ConvDescription& description) {
-  if (description.weights->type == DataType::kInt8) {
-    return std::make_unique<ReferenceConv<Int8Math>>(description);
-  }
-  return std::make_unique<ReferenceConv<FloatMath>>(description);
+  return description.type() == DataType::kInt8
+             ? CreateOfType<Int8Math>(description)
+             : CreateOfType<FloatMath>(description);
 }
 
 }  // namespace tf_pconv

@@ -57,12 +57,12 @@ void AddKernels(const RandomConvOptions& options, Random* random,
   }
 }
 
-int8_t RandomWeight(const RandomConvOptions& options, Random* random) {
-  if (options.extreme_weights) {
+int8_t RandomWeight(bool extreme, double deviation, Random* random) {
+  if (extreme) {
     constexpr int8_t kExtremes[] = {-128, -127, 127};
     return kExtremes[Uniform(0, 2, random)];
   }
-  std::normal_distribution<double> normal(0.0, options.deviation);
+  std::normal_distribution<double> normal(0.0, deviation);
   return static_cast<int8_t>(
       std::clamp(std::lround(normal(*random)), -127L, 127L));
 }
@@ -116,7 +116,8 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
     return;
   }
   for (size_t i = 0; i < values; ++i) {
-    weights_.int8_values.push_back(RandomWeight(options, &random));
+    weights_.int8_values.push_back(
+        RandomWeight(options.extreme_weights, options.deviation, &random));
   }
   for (int i = 0; i < options.filters; ++i) {
     weights_.scales.push_back(UniformFloat(0.001f, 0.002f, &random));
@@ -127,6 +128,56 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
   description_.input_zero_point = Uniform(-128, 127, &random);
   description_.output_scale =
       options.output_scale > 0.0f ? options.output_scale : 0.01f * sums;
+  description_.output_zero_point = Uniform(-128, 127, &random);
+}
+
+RandomDepthwise::RandomDepthwise(const RandomDepthwiseOptions& options) {
+  Random random(options.seed);
+  const std::vector<uint16_t> patterns = EightPatterns();
+  const int last_pattern = static_cast<int>(patterns.size()) - 1;
+  std::vector<uint16_t> masks;
+  for (int i = 0; i < options.channels; ++i) {
+    masks.push_back(options.patterns
+                        ? patterns[Uniform(0, last_pattern, &random)]
+                        : (1 << kKernelTaps) - 1);
+  }
+  const bool is_int8 = options.type == DataType::kInt8;
+  constexpr double kDeviation = 40.0;
+  for (int tap = 0; tap < kKernelTaps; ++tap) {
+    for (int i = 0; i < options.channels; ++i) {
+      const bool kept = masks[i] >> tap & 1;
+      if (is_int8) {
+        const int8_t weight =
+            RandomWeight(options.extreme_weights, kDeviation, &random);
+        weights_.int8_values.push_back(kept ? weight : 0);
+      } else {
+        const float weight = UniformFloat(-1, 1, &random);
+        weights_.float_values.push_back(kept ? weight : 0.0f);
+      }
+    }
+  }
+  for (int i = 0; i < options.channels; ++i) {
+    float_bias_.push_back(UniformFloat(-1, 1, &random));
+    int32_bias_.push_back(Uniform(-3000, 3000, &random));
+    if (is_int8) {
+      weights_.scales.push_back(UniformFloat(0.001f, 0.002f, &random));
+    }
+  }
+  weights_.type = options.type;
+  weights_.channels = options.channels;
+  description_.depthwise = &weights_;
+  description_.stride_height = options.stride_height;
+  description_.stride_width = options.stride_width;
+  description_.padding = options.padding;
+  description_.activation = options.activation;
+  if (!is_int8) {
+    if (options.bias) description_.float_bias = float_bias_.data();
+    return;
+  }
+  if (options.bias) description_.int32_bias = int32_bias_.data();
+  description_.input_scale = 0.05f;
+  description_.input_zero_point = Uniform(-128, 127, &random);
+  description_.output_scale = 0.02f;
   description_.output_zero_point = Uniform(-128, 127, &random);
 }
 

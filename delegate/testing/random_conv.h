@@ -51,6 +51,38 @@ class RandomConv {
   ConvDescription description_;
 };
 
+// What a random depthwise convolution looks like.
+struct RandomDepthwiseOptions {
+  DataType type = DataType::kInt8;
+  int channels = 16;
+  // Weights follow EightPatterns().
+  bool patterns = false;
+  int stride_height = 1;
+  int stride_width = 1;
+  Padding padding = Padding::kSame;
+  Activation activation = Activation::kNone;
+  bool bias = true;
+  bool extreme_weights = false;
+  uint32_t seed = 1;
+};
+
+// The same for depthwise convolutions.
+class RandomDepthwise {
+ public:
+  explicit RandomDepthwise(const RandomDepthwiseOptions& options);
+  RandomDepthwise(const RandomDepthwise&) = delete;
+  RandomDepthwise& operator=(const RandomDepthwise&) = delete;
+
+  const ConvDescription& description() const { return description_; }
+  DepthwiseWeights& weights() { return weights_; }
+
+ private:
+  DepthwiseWeights weights_;
+  std::vector<int32_t> int32_bias_;
+  std::vector<float> float_bias_;
+  ConvDescription description_;
+};
+
 // Random activations; many int8 values are extreme.
 std::vector<int8_t> RandomInt8(size_t count, uint32_t seed);
 std::vector<float> RandomFloat(size_t count, uint32_t seed);

@@ -110,6 +110,36 @@ class Conv2DGraph : public FakeGraph {
   TfLiteConvParams params = {kTfLitePaddingSame, 1, 1, kTfLiteActNone, 1, 1};
 };
 
+// A graph with one int8 DEPTHWISE_CONV_2D of 16 channels whose weights are
+// all 9.
+class DepthwiseGraph : public FakeGraph {
+ public:
+  static constexpr int kChannels = 16;
+
+  DepthwiseGraph() {
+    input = AddTensor(kTfLiteInt8, {1, 4, 4, kChannels});
+    Quantize(input, {0.5f}, {3});
+    weights = AddConstant<int8_t>(kTfLiteInt8, {1, 3, 3, kChannels},
+                                  std::vector<int8_t>(9 * kChannels, 9));
+    std::vector<float> scales(kChannels, 0.1f);
+    scales[1] = 0.2f;
+    Quantize(weights, scales, std::vector<int>(kChannels, 0), 3);
+    std::vector<int32_t> biases(kChannels, 5);
+    biases[1] = -5;
+    bias = AddConstant<int32_t>(kTfLiteInt32, {kChannels}, biases);
+    output = AddTensor(kTfLiteInt8, {1, 4, 4, kChannels});
+    Quantize(output, {0.75f}, {-4});
+    conv = AddNode(kTfLiteBuiltinDepthwiseConv2d, {input, weights, bias},
+                   {output});
+    node(conv).builtin_data = &params;
+    SetOutputs({output});
+  }
+
+  int input, weights, bias, output, conv;
+  TfLiteDepthwiseConvParams params = {kTfLitePaddingSame, 1, 1, 1,
+                                      kTfLiteActNone,     1, 1};
+};
+
 TEST(DelegateTest, RunsPConv2D) {
   PConv2DGraph graph;
   auto delegate = MakeDelegate();
@@ -291,6 +321,107 @@ TEST(DelegateTest, SidesThatTheInputDecidesAreNotTakenForSmall) {
   EXPECT_GT(predict({-1, -1, -1, 2}), predict({-1, 1, 1, 2}));
 }
 
+TEST(DelegateTest, RunsDepthwiseConv2D) {
+  DepthwiseGraph graph;
+  auto delegate = MakeDelegate();
+  ASSERT_EQ(graph.Delegate(delegate.get()), kTfLiteOk) << graph.error();
+  EXPECT_THAT(graph.taken(), ElementsAre(graph.conv));
+  ASSERT_EQ(graph.Prepare(), kTfLiteOk) << graph.error();
+  int8_t* input = graph.data<int8_t>(graph.input);
+  for (int i = 0; i < 256; ++i) input[i] = 3 + (i % 16 == 1 ? 2 : 1);
+  ASSERT_EQ(graph.Invoke(), kTfLiteOk);
+  // Pixel 1, 1. Channel 0: 9 taps * 9 * 1 + 5 = 86; 86 * 0.5 * 0.1 / 0.75
+  // = 5.7. Channel 1: 9 taps * 9 * 2 - 5 = 157; 157 * 0.5 * 0.2 / 0.75 = 20.9.
+  const int8_t* output = graph.data<int8_t>(graph.output);
+  EXPECT_EQ(output[5 * 16], 6 - 4);
+  EXPECT_EQ(output[5 * 16 + 1], 21 - 4);
+  // A corner sees 4 taps: 4 * 9 + 5 = 41; 41 * 0.5 * 0.1 / 0.75 = 2.7.
+  EXPECT_EQ(output[0], 3 - 4);
+}
+
+// What keeps a DEPTHWISE_CONV_2D with the runtime, and the reason given.
+struct DepthwiseRefusal {
+  const char* name;
+  std::function<void(DepthwiseGraph*)> change;
+  const char* says;
+};
+
+class DelegateDepthwiseRefusalTest
+    : public testing::TestWithParam<DepthwiseRefusal> {};
+
+TEST_P(DelegateDepthwiseRefusalTest, HasAReason) {
+  DepthwiseGraph graph;
+  GetParam().change(&graph);
+  Selection selection;
+  const Status status =
+      SelectNodes(&graph.context(), TestOptions(), &selection);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_THAT(selection.nodes, IsEmpty());
+  ASSERT_EQ(selection.refused.size(), 1u);
+  EXPECT_STREQ(selection.refused[0].operator_name, "DEPTHWISE_CONV_2D");
+  EXPECT_THAT(selection.refused[0].reason.message(),
+              HasSubstr(GetParam().says));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, DelegateDepthwiseRefusalTest,
+    testing::Values(
+        DepthwiseRefusal{
+            "no_params",
+            [](DepthwiseGraph* g) { g->node(g->conv).builtin_data = nullptr; },
+            "no parameters"},
+        DepthwiseRefusal{
+            "dilation",
+            [](DepthwiseGraph* g) { g->params.dilation_height_factor = 2; },
+            "dilation is 2x1"},
+        DepthwiseRefusal{"stride",
+                         [](DepthwiseGraph* g) { g->params.stride_width = 4; },
+                         "stride is 1x4"},
+        DepthwiseRefusal{"depth_multiplier",
+                         [](DepthwiseGraph* g) {
+                           g->tensor(g->input).dims =
+                               g->arrays().Ints({1, 4, 4, 8});
+                         },
+                         "8 channels, the depthwise weights have 16"},
+        DepthwiseRefusal{"large_kernel",
+                         [](DepthwiseGraph* g) {
+                           g->tensor(g->weights).dims =
+                               g->arrays().Ints({1, 9, 1, 16});
+                         },
+                         "1x9x1x16; accepted is 1x3x3"},
+        DepthwiseRefusal{
+            "short_weights",
+            [](DepthwiseGraph* g) { g->tensor(g->weights).bytes = 143; },
+            "143 bytes"},
+        DepthwiseRefusal{"negative_dimension",
+                         [](DepthwiseGraph* g) {
+                           g->tensor(g->weights).dims =
+                               g->arrays().Ints({1, 3, 3, -16});
+                         },
+                         "the depthwise weights have -16"},
+        DepthwiseRefusal{"hybrid",
+                         [](DepthwiseGraph* g) {
+                           g->tensor(g->weights).type = kTfLiteFloat32;
+                         },
+                         "the weights are float32, the input is int8"},
+        DepthwiseRefusal{"variable_weights",
+                         [](DepthwiseGraph* g) {
+                           g->tensor(g->weights).allocation_type =
+                               kTfLiteArenaRw;
+                         },
+                         "not constant"},
+        DepthwiseRefusal{"scale_dimension",
+                         [](DepthwiseGraph* g) {
+                           g->Quantize(g->weights, std::vector<float>(16, 1),
+                                       std::vector<int>(16, 0), 0);
+                         },
+                         "dimension 0"},
+        DepthwiseRefusal{
+            "bias_length",
+            [](DepthwiseGraph* g) { g->tensor(g->bias).bytes = 4; },
+            "bias has 1 values for 16"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
 // What keeps a CONV_2D with the runtime, and the reason given.
 struct Refusal {
   const char* name;
@@ -440,13 +571,7 @@ INSTANTIATE_TEST_SUITE_P(
                 [](Conv2DGraph* g) {
                   g->tensor(g->bias).allocation_type = kTfLiteArenaRw;
                 },
-                "bias is not constant"},
-        Refusal{"depthwise",
-                [](Conv2DGraph* g) {
-                  g->registration(g->conv).builtin_code =
-                      kTfLiteBuiltinDepthwiseConv2d;
-                },
-                "depthwise"}),
+                "bias is not constant"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 // What is wrong with a PConv2D, and what the error says.

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
+#include "delegate/core/depthwise_kernel_table.h"
 #include "delegate/core/float_kernel_table.h"
 #include "delegate/core/int8_kernel_table.h"
-#include "delegate/core/int8_tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pointwise_kernel_table.h"
 #include "delegate/testing/random_conv.h"
@@ -132,6 +132,79 @@ TEST(CreateTest, RefusesMalformedDescriptions) {
   }
 }
 
+TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
+  struct Case {
+    const char* sentence;
+    std::function<void(DepthwiseWeights*, ConvDescription*)> apply;
+  };
+  const PatternWeights patterns;
+  const Case cases[] = {
+      {"weight type 5",
+       [](DepthwiseWeights* w, ConvDescription*) {
+         w->type = static_cast<DataType>(5);
+       }},
+      {"0 channels",
+       [](DepthwiseWeights* w, ConvDescription*) { w->channels = 0; }},
+      {"143 weight values",
+       [](DepthwiseWeights* w, ConvDescription*) {
+         w->int8_values.pop_back();
+       }},
+      {"15 weight scales",
+       [](DepthwiseWeights* w, ConvDescription*) { w->scales.pop_back(); }},
+      {"scale of filter 3",
+       [](DepthwiseWeights* w, ConvDescription*) { w->scales[3] = 0; }},
+      {"stride 3x1",
+       [](DepthwiseWeights*, ConvDescription* d) { d->stride_height = 3; }},
+      {"weights of two kinds",
+       [&](DepthwiseWeights*, ConvDescription* d) { d->weights = &patterns; }},
+  };
+  for (const Case& malformed : cases) {
+    RandomDepthwise random({});
+    ConvDescription description = random.description();
+    malformed.apply(&random.weights(), &description);
+    Status status;
+    EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
+    EXPECT_NE(std::string(status.message()).find(malformed.sentence),
+              std::string::npos)
+        << "expected: " << malformed.sentence
+        << "\nreceived: " << status.message();
+    EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+  }
+}
+
+TEST(DepthwiseTest, TheFastestKernelRunsButForFewChannels) {
+  for (const int channels : {15, 16}) {
+    RandomDepthwiseOptions options;
+    options.channels = channels;
+    const RandomDepthwise random(options);
+    const DepthwiseKernel* fastest =
+        FastestKernel(native::kDepthwiseKernels, CpuFeatures());
+    Status status;
+    const auto conv = PatternConv::Create(random.description(), {}, &status);
+    ASSERT_NE(conv, nullptr) << status.message();
+    EXPECT_STREQ(conv->kernel_name(), channels < 16 || fastest == nullptr
+                                          ? "reference"
+                                          : fastest->name);
+  }
+}
+
+TEST(DepthwiseTest, EachKernelThatRunsHereCanBeForced) {
+  const RandomDepthwise random({});
+  for (auto table = native::kDepthwiseKernels; *table != nullptr; ++table) {
+    PatternConvOptions options;
+    options.kernel = (*table)->name;
+    Status status;
+    const auto conv =
+        PatternConv::Create(random.description(), options, &status);
+    if (CanRun(**table, CpuFeatures())) {
+      ASSERT_NE(conv, nullptr) << status.message();
+      EXPECT_STREQ(conv->kernel_name(), (*table)->name);
+    } else {
+      EXPECT_EQ(conv, nullptr);
+    }
+  }
+}
+
 class KernelNameTest : public testing::Test {
  protected:
   // The name of the kernel chosen, or the error.
@@ -199,35 +272,12 @@ TEST_F(KernelNameTest, UnknownNamesAreErrorsThatListTheKnown) {
   EXPECT_NE(other.find("not one for this type"), std::string::npos) << other;
 }
 
-TEST_F(KernelNameTest, WideBlocksAreOfStride1) {
-  const char* wide = "qs8-pconv-g4-p64-avx512vbmi";
-  if (!CanRun(*FindKernel(native::kInt8Kernels, wide), CpuFeatures())) {
-    GTEST_SKIP() << "no AVX-512 VBMI";
-  }
-  RandomConvOptions options;
-  options.stride_height = options.stride_width = 2;
-  const RandomConv random(options);
-  PatternConvOptions conv_options;
-  conv_options.kernel = wide;
-  Status status;
-  EXPECT_EQ(PatternConv::Create(random.description(), conv_options, &status),
-            nullptr);
-  const std::string error = status.message();
-  EXPECT_NE(error.find("does not compute these strides; accepted"),
-            std::string::npos)
-      << error;
-  EXPECT_EQ(error.find("vbmi", error.find("accepted")), std::string::npos)
-      << error;
-  EXPECT_NE(error.find("qs8-pconv-g4-p64-avx512vnni"), std::string::npos)
-      << error;
-}
-
 TEST_F(KernelNameTest, TheFastestFitsTheProcessorAndTheGroups) {
   constexpr uint32_t kVnni = kAvx2 | kAvxVnni | kAvx512 | kAvx512Vnni;
   const auto name = [](uint32_t features, int group_size) {
     const auto kernels =
-        FastestInt8Kernels(native::kInt8Kernels, features, group_size);
-    return kernels.empty() ? std::string() : std::string(kernels.back()->name);
+        FastestKernels(native::kInt8Kernels, features, group_size);
+    return kernels.empty() ? std::string() : std::string(kernels[0]->name);
   };
   const auto starts = [](const std::string& text, const char* start) {
     return text.rfind(start, 0) == 0;
@@ -245,7 +295,6 @@ TEST_F(KernelNameTest, TheFastestFitsTheProcessorAndTheGroups) {
     EXPECT_TRUE(ends(name(kAvx2 | kAvxVnni, group_size), "-avxvnni"));
     EXPECT_TRUE(ends(name(kAvx2 | kAvx512, group_size), "-avx2"));
   }
-  EXPECT_TRUE(ends(name(kVnni | kAvx512Vbmi, 4), "-avx512vbmi"));
   EXPECT_TRUE(starts(name(kVnni, 16), "qs8-pconv-g8-"));
   EXPECT_TRUE(starts(name(kAvx2, 16), "qs8-pconv-g4-"));
   EXPECT_TRUE(starts(name(kVnni, 3), "qs8-pconv-g4-"));
@@ -352,6 +401,24 @@ TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
     EXPECT_GT(predict(type, 8, 4), predict(type, 4, 4));
     EXPECT_GT(predict(type, 8, 4), predict(type, 8, 1));
   }
+}
+
+TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
+  const auto predict = [](DataType type, int channels, int side) {
+    RandomDepthwiseOptions options;
+    options.type = type;
+    options.channels = channels;
+    const RandomDepthwise random(options);
+    return PredictSpeedup(random.description(), {1, side, side, channels});
+  };
+  EXPECT_GT(predict(DataType::kInt8, 192, 28), 1.3);
+  EXPECT_LT(predict(DataType::kInt8, 192, 28), 4.0);
+  EXPECT_GT(predict(DataType::kInt8, 192, 28),
+            predict(DataType::kInt8, 17, 28));
+  EXPECT_LT(predict(DataType::kInt8, 16, 1), 1.0);
+  EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
+  EXPECT_LT(predict(DataType::kFloat32, 192, 28), 1.0);
 }
 
 }  // namespace

@@ -204,6 +204,90 @@ TEST(ReferenceTest, Int8EqualsDense) {
   }
 }
 
+// The sum of an output of a depthwise convolution, from TFLite's definition.
+template <typename Value>
+double DepthwiseSum(const std::vector<Value>& weights,
+                    const std::vector<Value>& input,
+                    const ActivationShape& shape, double zero_point, int top,
+                    int left, int channel) {
+  double sum = 0;
+  for (int tap = 0; tap < 9; ++tap) {
+    const int row = top + tap / 3;
+    const int column = left + tap % 3;
+    if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) {
+      continue;
+    }
+    const int pixel = row * shape.width + column;
+    sum += double(weights[tap * shape.channels + channel]) *
+           (input[pixel * shape.channels + channel] - zero_point);
+  }
+  return sum;
+}
+
+TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
+  for (const Setting& setting : kSettings) {
+    RandomDepthwiseOptions options;
+    options.type = DataType::kFloat32;
+    options.channels = 5;
+    options.stride_height = options.stride_width = setting.stride;
+    options.padding = setting.padding;
+    RandomDepthwise random(options);
+    const ConvDescription& description = random.description();
+    const ActivationShape input = {1, setting.height, setting.width, 5};
+    const auto conv = CreateReferenceConv(description);
+    ASSERT_TRUE(conv->Resize(input).ok());
+    const std::vector<float> values =
+        RandomFloat(5 * setting.height * setting.width, 3);
+    std::vector<float> output(5 * setting.output_height * setting.output_width);
+    conv->Run(values.data(), output.data(), nullptr, nullptr);
+    ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
+                                            size_t index) {
+      const double sum =
+          DepthwiseSum(random.weights().float_values, values, input, 0,
+                       y * setting.stride - setting.pad_top,
+                       x * setting.stride - setting.pad_left, channel);
+      ASSERT_NEAR(output[index], sum + description.float_bias[channel], 1e-5)
+          << "output " << index;
+    });
+  }
+}
+
+TEST(ReferenceTest, DepthwiseInt8EqualsDense) {
+  for (const Setting& setting : kSettings) {
+    RandomDepthwiseOptions options;
+    options.channels = 5;
+    options.stride_height = options.stride_width = setting.stride;
+    options.padding = setting.padding;
+    RandomDepthwise random(options);
+    const ConvDescription& description = random.description();
+    const ActivationShape input = {1, setting.height, setting.width, 5};
+    const auto conv = CreateReferenceConv(description);
+    ASSERT_TRUE(conv->Resize(input).ok());
+    const std::vector<int8_t> values =
+        RandomInt8(5 * setting.height * setting.width, 3);
+    std::vector<int8_t> output(5 * setting.output_height *
+                               setting.output_width);
+    conv->Run(values.data(), output.data(), nullptr, nullptr);
+    ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
+                                            size_t index) {
+      const double sum =
+          DepthwiseSum(random.weights().int8_values, values, input,
+                       description.input_zero_point,
+                       y * setting.stride - setting.pad_top,
+                       x * setting.stride - setting.pad_left, channel) +
+          description.int32_bias[channel];
+      const double real =
+          sum * description.input_scale * random.weights().scales[channel];
+      ASSERT_NEAR(output[index],
+                  std::clamp(real / description.output_scale +
+                                 description.output_zero_point,
+                             -128.0, 127.0),
+                  0.51)
+          << "output " << index;
+    });
+  }
+}
+
 TEST(ReferenceTest, QuantisedActivationsClampToTheirRange) {
   RandomConvOptions options;
   RandomConv random(options);

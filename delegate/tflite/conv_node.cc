@@ -1,7 +1,9 @@
 #include "delegate/tflite/conv_node.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "delegate/core/connectivity.h"
 #include "delegate/core/fkw.h"
@@ -61,8 +63,9 @@ Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
   return Status();
 }
 
-// One scale an output channel, also where the tensor has one for all.
-Status ReadWeightScales(const TfLiteTensor& weights, int filters,
+// One scale an output channel, which lie along dimension `dimension`, also
+// where the tensor has one for all.
+Status ReadWeightScales(const TfLiteTensor& weights, int filters, int dimension,
                         std::vector<float>* scales) {
   const auto* params = FindQuantization(weights);
   if (params == nullptr) {
@@ -70,7 +73,7 @@ Status ReadWeightScales(const TfLiteTensor& weights, int filters,
   }
   const TfLiteFloatArray& given = *params->scale;
   const bool per_channel =
-      given.size == filters && params->quantized_dimension == 0;
+      given.size == filters && params->quantized_dimension == dimension;
   if (given.size != 1 && !per_channel) {
     return Status::Error(
         "the int8 weights have %d scales along dimension %d; accepted is one, "
@@ -126,16 +129,16 @@ Status ReadBias(const TfLiteContext& context, const TfLiteNode& node,
   if (bias == nullptr || !IsConstant(*bias)) {
     return Status::Error("the bias is not constant");
   }
-  const PatternWeights& weights = conv->weights;
-  const bool is_int8 = weights.type == DataType::kInt8;
+  const int filters = conv->description.filters();
+  const bool is_int8 = conv->description.type() == DataType::kInt8;
   const TfLiteType expected = is_int8 ? kTfLiteInt32 : kTfLiteFloat32;
   if (bias->type != expected) {
     return Status::Error("the bias is %s, expected %s", TypeName(bias->type),
                          TypeName(expected));
   }
-  if (bias->bytes != static_cast<size_t>(weights.filters) * 4) {
+  if (bias->bytes != static_cast<size_t>(filters) * 4) {
     return Status::Error("the bias has %zu values for %d output channels",
-                         bias->bytes / 4, weights.filters);
+                         bias->bytes / 4, filters);
   }
   if (is_int8) {
     conv->description.int32_bias = static_cast<const int32_t*>(bias->data);
@@ -208,8 +211,9 @@ Status ReadPConv2DOptions(const TfLiteNode& node,
                    description);
 }
 
-Status ReadConv2DOptions(const TfLiteNode& node, ConvDescription* description) {
-  const auto* params = static_cast<const TfLiteConvParams*>(node.builtin_data);
+// The parameters of CONV_2D or DEPTHWISE_CONV_2D.
+template <typename Params>
+Status ReadParams(const Params* params, ConvDescription* description) {
   if (params == nullptr) return Status::Error("the node has no parameters");
   if (params->padding != kTfLitePaddingSame &&
       params->padding != kTfLitePaddingValid) {
@@ -224,8 +228,7 @@ Status ReadConv2DOptions(const TfLiteNode& node, ConvDescription* description) {
                    description);
 }
 
-Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
-                        int input_channels, PatternWeights* weights) {
+Status CheckWeights(const TfLiteTensor& tensor, DataType type) {
   const TfLiteType expected =
       type == DataType::kInt8 ? kTfLiteInt8 : kTfLiteFloat32;
   if (tensor.type != expected) {
@@ -235,6 +238,34 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
   if (!IsConstant(tensor) || tensor.dims == nullptr || tensor.dims->size != 4) {
     return Status::Error("the weights are not constant");
   }
+  return Status();
+}
+
+// The values of weights, dense; `densified` holds those of sparse weights.
+Status ReadValues(const TfLiteTensor& tensor, DataType type,
+                  std::vector<uint8_t>* densified, const void** values) {
+  if (tensor.sparsity != nullptr) {
+    const Status status = Densify(tensor, densified);
+    *values = densified->data();
+    return status;
+  }
+  size_t bytes = type == DataType::kInt8 ? 1 : sizeof(float);
+  for (int i = 0; i < tensor.dims->size; ++i) {
+    const size_t size = std::max(tensor.dims->data[i], 0);
+    if (__builtin_mul_overflow(bytes, size, &bytes)) bytes = 0;
+  }
+  if (bytes == 0 || tensor.bytes != bytes) {
+    return Status::Error("the weights have %zu bytes, too few or too many",
+                         tensor.bytes);
+  }
+  *values = tensor.data;
+  return Status();
+}
+
+Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
+                        int input_channels, PatternWeights* weights) {
+  Status status = CheckWeights(tensor, type);
+  if (!status.ok()) return status;
   const int* dims = tensor.dims->data;
   if (dims[1] != dims[2] || (dims[1] != 1 && dims[1] != 3)) {
     return Status::Error("kernels are %dx%d; accepted are 3x3 and 1x1", dims[1],
@@ -252,27 +283,71 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
         input_channels, dense.channels);
   }
   std::vector<uint8_t> densified;
-  dense.values = tensor.data;
-  if (tensor.sparsity != nullptr) {
-    const Status status = Densify(tensor, &densified);
-    if (!status.ok()) return status;
-    dense.values = densified.data();
-  } else {
-    const size_t element = type == DataType::kInt8 ? 1 : 4;
-    const size_t kernel = element * dims[1] * dims[2] * dense.channels;
-    if (tensor.bytes / kernel != static_cast<size_t>(dense.filters)) {
-      return Status::Error("the weights have %zu bytes, too few or too many",
-                           tensor.bytes);
-    }
-  }
+  status = ReadValues(tensor, type, &densified, &dense.values);
+  if (!status.ok()) return status;
   std::vector<float> scales;
   if (type == DataType::kInt8) {
-    const Status status = ReadWeightScales(tensor, dense.filters, &scales);
+    status = ReadWeightScales(tensor, dense.filters, 0, &scales);
     if (!status.ok()) return status;
     dense.scales = scales.data();
   }
   return dense.kernel_side == 1 ? RecognizeConnectivity(dense, weights)
                                 : RecognizePatterns(dense, weights);
+}
+
+Status ReadDepthwiseWeights(const TfLiteTensor& tensor, DataType type,
+                            int input_channels, DepthwiseWeights* weights) {
+  Status status = CheckWeights(tensor, type);
+  if (!status.ok()) return status;
+  const int* dims = tensor.dims->data;
+  if (dims[0] != 1 || dims[1] != kKernelSide || dims[2] != kKernelSide) {
+    return Status::Error(
+        "the depthwise weights have the shape %dx%dx%dx%d; accepted is 1x3x3 "
+        "and the channels",
+        dims[0], dims[1], dims[2], dims[3]);
+  }
+  if (dims[3] != input_channels) {
+    return Status::Error(
+        "the input has %d channels, the depthwise weights have %d; accepted "
+        "is a depth multiplier of 1",
+        input_channels, dims[3]);
+  }
+  std::vector<uint8_t> densified;
+  const void* values = nullptr;
+  status = ReadValues(tensor, type, &densified, &values);
+  if (!status.ok()) return status;
+  weights->type = type;
+  weights->channels = dims[3];
+  const size_t count = size_t{kKernelTaps} * dims[3];
+  if (type == DataType::kInt8) {
+    const auto* int8_values = static_cast<const int8_t*>(values);
+    weights->int8_values.assign(int8_values, int8_values + count);
+    return ReadWeightScales(tensor, weights->channels, 3, &weights->scales);
+  }
+  // Densified values need not be aligned.
+  weights->float_values.resize(count);
+  memcpy(weights->float_values.data(), values, count * sizeof(float));
+  return status;
+}
+
+// Reads what CONV_2D and DEPTHWISE_CONV_2D share. `read_weights` takes the type
+// and the channels of the input.
+template <typename Params, typename ReadWeights>
+Status ReadBuiltin(const TfLiteContext& context, const TfLiteNode& node,
+                   ConvNode* conv, const ReadWeights& read_weights) {
+  DataType type = DataType::kFloat32;
+  Status status = ReadActivations(context, node, &type, conv);
+  if (status.ok()) {
+    status = ReadParams(static_cast<const Params*>(node.builtin_data),
+                        &conv->description);
+  }
+  ActivationShape input;
+  if (status.ok()) {
+    status = ReadActivationShape(*FindTensor(context, conv->input), &input);
+  }
+  if (status.ok()) status = read_weights(type, input.channels);
+  if (status.ok()) status = ReadBias(context, node, conv);
+  return status;
 }
 
 }  // namespace
@@ -307,6 +382,7 @@ Status ReadActivationShape(const TfLiteTensor& tensor, ActivationShape* shape) {
 
 Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
                    int version, ConvNode* conv) {
+  conv->description.weights = &conv->weights;
   if (version != 1) {
     return Status::Error("the operator has version %d; accepted is 1", version);
   }
@@ -330,17 +406,20 @@ Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
 
 Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
                   const TfLiteTensor& weights, ConvNode* conv) {
-  DataType type = DataType::kFloat32;
-  Status status = ReadActivations(context, node, &type, conv);
-  if (status.ok()) status = ReadConv2DOptions(node, &conv->description);
-  if (!status.ok()) return status;
-  ActivationShape input;
-  status = ReadActivationShape(*FindTensor(context, conv->input), &input);
-  if (status.ok()) {
-    status = RecognizeWeights(weights, type, input.channels, &conv->weights);
-  }
-  if (status.ok()) status = ReadBias(context, node, conv);
-  return status;
+  conv->description.weights = &conv->weights;
+  return ReadBuiltin<TfLiteConvParams>(
+      context, node, conv, [&](DataType type, int channels) {
+        return RecognizeWeights(weights, type, channels, &conv->weights);
+      });
+}
+
+Status ReadDepthwiseConv2D(const TfLiteContext& context, const TfLiteNode& node,
+                           const TfLiteTensor& weights, ConvNode* conv) {
+  conv->description.depthwise = &conv->depthwise;
+  return ReadBuiltin<TfLiteDepthwiseConvParams>(
+      context, node, conv, [&](DataType type, int channels) {
+        return ReadDepthwiseWeights(weights, type, channels, &conv->depthwise);
+      });
 }
 
 }  // namespace tf_pconv

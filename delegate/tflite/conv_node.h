@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "delegate/core/depthwise_weights.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
@@ -10,16 +11,17 @@
 
 namespace tf_pconv {
 
-// A convolution of the graph, read for the core. `description` points to the
+// A convolution of the graph, read for the core. `description` points to
 // weights of this struct, which is therefore not copied, and into the model.
 struct ConvNode {
-  ConvNode() { description.weights = &weights; }
+  ConvNode() = default;
   ConvNode(const ConvNode&) = delete;
   ConvNode& operator=(const ConvNode&) = delete;
 
   int input = 0;  // tensors of the graph
   int output = 0;
   PatternWeights weights;
+  DepthwiseWeights depthwise;
   ConvDescription description;
 };
 
@@ -42,6 +44,11 @@ Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
 // makes it.
 Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
                   const TfLiteTensor& weights, ConvNode* conv);
+
+// Reads a DEPTHWISE_CONV_2D with a 3x3 kernel for each channel; `weights` as
+// above.
+Status ReadDepthwiseConv2D(const TfLiteContext& context, const TfLiteNode& node,
+                           const TfLiteTensor& weights, ConvNode* conv);
 
 }  // namespace tf_pconv
 

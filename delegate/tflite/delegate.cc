@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "delegate/core/depthwise_kernel.h"
+#include "delegate/core/depthwise_weights.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pattern_weights.h"
 #include "delegate/core/thread_pool.h"
@@ -24,7 +26,15 @@ TfLiteStatus Report(TfLiteContext* context, const Status& status) {
   return kTfLiteError;
 }
 
-// Tries the kernel on the smallest convolution.
+bool CanRunKernel(const char* name, ConvDescription description) {
+  if (description.type() == DataType::kInt8) {
+    description.input_scale = description.output_scale = 1.0f;
+  }
+  Status status;
+  return PatternConv::Create(description, {name}, &status) != nullptr;
+}
+
+// Tries the kernel on the smallest convolution with patterns.
 bool CanRunKernel(const char* name, DataType type, int kernel_side) {
   PatternWeights weights;
   weights.type = type;
@@ -36,12 +46,20 @@ bool CanRunKernel(const char* name, DataType type, int kernel_side) {
   weights.group_begin = {0, 0};
   ConvDescription description;
   description.weights = &weights;
-  if (type == DataType::kInt8) {
-    weights.scales = {1.0f};
-    description.input_scale = description.output_scale = 1.0f;
-  }
-  Status status;
-  return PatternConv::Create(description, {name}, &status) != nullptr;
+  if (type == DataType::kInt8) weights.scales = {1.0f};
+  return CanRunKernel(name, description);
+}
+
+// The same for depthwise convolutions in int8, which float32 has no kernels of.
+bool CanRunDepthwiseKernel(const char* name) {
+  DepthwiseWeights weights;
+  weights.type = DataType::kInt8;
+  weights.channels = kDepthwiseLeastChannels;
+  weights.int8_values.resize(kKernelTaps * weights.channels);
+  weights.scales.assign(weights.channels, 1.0f);
+  ConvDescription description;
+  description.depthwise = &weights;
+  return CanRunKernel(name, description);
 }
 
 class Delegate {
@@ -191,7 +209,8 @@ TfLiteDelegate* CreateDelegate(const Options& options, Status* status) {
   if (!CanRunKernel(options.kernel, DataType::kFloat32, 3) &&
       !CanRunKernel(options.kernel, DataType::kFloat32, 1) &&
       !CanRunKernel(options.kernel, DataType::kInt8, 3) &&
-      !CanRunKernel(options.kernel, DataType::kInt8, 1)) {
+      !CanRunKernel(options.kernel, DataType::kInt8, 1) &&
+      !CanRunDepthwiseKernel(options.kernel)) {
     *status = Status::Error(
         "option kernel is '%s', and this processor runs no kernel of that "
         "name; log_level verbose shows the names of those in use",

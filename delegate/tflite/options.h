@@ -13,8 +13,8 @@ namespace tf_pconv {
 //   num_threads         1 to 256; not given: the interpreter's number
 //   kernel              name of the kernel to use; not given or empty: the
 //                       fastest that this processor can run
-//   min_speedup         predicted gain from which CONV_2D and DENSIFY are taken
-//                       from the runtime; 0 takes all that follow patterns
+//   min_speedup         predicted gain from which convolutions that the runtime
+//                       could run too are taken; 0 takes all that can be
 //   require_delegation  true: a model of which nothing is delegated is an error
 //   log_level           none, info or verbose
 struct Options {

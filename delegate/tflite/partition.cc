@@ -36,6 +36,16 @@ void AssumeSide(int signature, int* side) {
   if (signature == -1 && *side == 1) *side = kAssumedSide;
 }
 
+// Of the one kind of weights that the convolution has.
+size_t WeightBytes(const ConvNode& conv) {
+  const size_t int8s =
+      conv.weights.int8_values.size() + conv.depthwise.int8_values.size();
+  const size_t floats =
+      conv.weights.float_values.size() + conv.depthwise.float_values.size();
+  return int8s + floats * sizeof(float) +
+         conv.weights.kernels.size() * sizeof(GroupKernel);
+}
+
 class Selector {
  public:
   Selector(TfLiteContext* context, const Options& options, Selection* selection)
@@ -96,11 +106,11 @@ class Selector {
     switch (graph_node.registration->builtin_code) {
       case kTfLiteBuiltinConv2d:
         name = "CONV_2D";
-        status = TakeConv2D(graph_node);
+        status = TakeBuiltin(graph_node, name, ReadConv2D);
         break;
       case kTfLiteBuiltinDepthwiseConv2d:
         name = "DEPTHWISE_CONV_2D";
-        status = Status::Error("depthwise convolutions are not accelerated");
+        status = TakeBuiltin(graph_node, name, ReadDepthwiseConv2D);
         break;
     }
     if (!status.ok()) {
@@ -117,24 +127,25 @@ class Selector {
     return Take(graph_node.index, "PConv2D", Predict(conv), conv);
   }
 
-  Status TakeConv2D(const GraphNode& graph_node) {
+  // Takes what the runtime could run as well, where that is faster.
+  template <typename Read>
+  Status TakeBuiltin(const GraphNode& graph_node, const char* name, Read read) {
     const TfLiteTensor* weights = FindWeights(*graph_node.node);
     if (weights == nullptr) return Status::Error("the node has no weights");
     ConvNode conv;
-    const Status status =
-        ReadConv2D(*context_, *graph_node.node, *weights, &conv);
+    const Status status = read(*context_, *graph_node.node, *weights, &conv);
     if (!status.ok()) return status;
     const double speedup = Predict(conv);
     if (speedup < options_.min_speedup) {
       return Status::Error(
-          "its weights follow patterns, but the predicted gain of %.2f is "
-          "below min_speedup %.2f",
+          "it could be taken, but the predicted gain of %.2f is below "
+          "min_speedup %.2f",
           speedup, options_.min_speedup);
     }
-    return Take(graph_node.index, "CONV_2D", speedup, conv);
+    return Take(graph_node.index, name, speedup, conv);
   }
 
-  // The constant that holds the weights of a CONV_2D: its own, or what the
+  // The constant that holds the weights of a convolution: its own, or what the
   // DENSIFY before it reads.
   const TfLiteTensor* FindWeights(const TfLiteNode& node) const {
     int weights = TensorAt(node.inputs, 1);
@@ -165,16 +176,13 @@ class Selector {
               const ConvNode& conv) {
     PatternConvOptions conv_options;
     conv_options.kernel = options_.kernel;
-    const PatternWeights& weights = conv.weights;
     SelectedNode selected;
     selected.node = node;
     selected.operator_name = name;
     selected.inputs = {conv.input};
     selected.output = conv.output;
-    selected.type = weights.type;
-    selected.weight_bytes = weights.int8_values.size() +
-                            weights.float_values.size() * sizeof(float) +
-                            weights.kernels.size() * sizeof(GroupKernel);
+    selected.type = conv.description.type();
+    selected.weight_bytes = WeightBytes(conv);
     selected.speedup = speedup;
     Status status;
     selected.op = PatternConv::Create(conv.description, conv_options, &status);

@@ -117,7 +117,7 @@ class TFLiteConverter:
         with step("Packing" + (" and comparing with the original" if self.verify else "")):
             result = pack(content, verify=self.verify, min_speedup=self.min_speedup)
         self.report = result.report
-        rows = result.report.convolutions
+        rows = [row for row in result.report.convolutions if row.reason]
         if rows and not result.report.packed:
             # The largest of those that come nearest.
             typical = max(rows, key=lambda row: (row.patterns is not None, row.dense_bytes))

@@ -21,6 +21,9 @@ DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"
 PCONV_2D = pconv2d.CUSTOM_CODE.decode()
 SPARSE_CONV_2D = f"{DENSIFY} + {CONV_2D}"
 
+DEPTHWISE_LEAST_CHANNELS = 16
+"""Fewest channels of depthwise convolutions that the delegate has kernels for."""
+
 _BIAS_BYTES = 4  # float32 and int32 alike
 _WEIGHT_TYPES = {"FLOAT32": "<f4", "FLOAT16": "<f2", "INT8": "i1"}
 
@@ -40,7 +43,8 @@ class Convolution:
         stride: Height and width.
         stored_bytes: Bytes of the weights in the file.
         dense: The dense weights, of `shape`; None where they are not constant or of another type.
-        patterns: The weights as patterns; None where `reason` says why not.
+        patterns: The weights as patterns; None where `reason` says why not, and for depthwise
+            convolutions, whose weights stay dense.
         reason: Why the delegate cannot take it; empty where it can.
     """
 
@@ -56,6 +60,21 @@ class Convolution:
     dense: np.ndarray | None = None
     patterns: PatternWeights | None = None
     reason: str = ""
+
+    @property
+    def packable(self) -> bool:
+        """Whether it can become a `PConv2D`."""
+        return self.kind in (CONV_2D, SPARSE_CONV_2D) and not self.reason
+
+    @property
+    def filters(self) -> int:
+        """Output channels."""
+        return self.shape[self.filter_dimension]
+
+    @property
+    def filter_dimension(self) -> int:
+        """Dimension of `shape` along which scales of filters lie."""
+        return 3 if self.kind == DEPTHWISE_CONV_2D else 0
 
 
 def find_convolutions(model: Any) -> list[Convolution]:
@@ -199,14 +218,16 @@ def _read_dense(
     if convolution.types[1] in _WEIGHT_TYPES:
         dtype = _WEIGHT_TYPES[convolution.types[1]]
         convolution.dense = _dense_weights(tensor, data, dtype, convolution.shape)
-    if convolution.kind == DEPTHWISE_CONV_2D:
-        raise _UnfitError("depthwise convolution")
     _check_types(convolution.types)
-    _check_geometry(convolution, graph, operator)
+    if convolution.kind == DEPTHWISE_CONV_2D:
+        _check_depthwise(convolution, graph, operator)
+    else:
+        _check_geometry(convolution, graph, operator)
     scales = _check_quantization(convolution, graph, operator)
     _check_bias(convolution, graph, operator)
     _check_finite(convolution)
-    convolution.patterns = _recognize(convolution, tensor, scales, known)
+    if convolution.kind != DEPTHWISE_CONV_2D:
+        convolution.patterns = _recognize(convolution, tensor, scales, known)
 
 
 def _recognize(
@@ -272,6 +293,25 @@ def _check_geometry(convolution: Convolution, graph: Graph, operator: Any) -> No
         raise _UnfitError(str(error)) from error
 
 
+def _check_depthwise(convolution: Convolution, graph: Graph, operator: Any) -> None:
+    shape = convolution.shape
+    if convolution.types[1] == "FLOAT32":
+        raise _UnfitError("depthwise convolution in float32")
+    if len(shape) != 4 or shape[0] != 1:
+        raise _UnfitError(f"depthwise weights of shape {shape}")
+    if shape[1:3] != (3, 3):
+        raise _UnfitError(f"depthwise {shape[1]}x{shape[2]} kernels")
+    source = _shape(graph.tensor(operator.inputs[0]))
+    if len(source) != 4 or source[3] != shape[3]:
+        raise _UnfitError("depth multiplier" if len(source) == 4 else "input of unknown rank")
+    if not DEPTHWISE_LEAST_CHANNELS <= shape[3] <= fkw.MAX_CHANNELS:
+        raise _UnfitError(f"depthwise convolution of {shape[3]} channels")
+    try:
+        pconv2d.check_options(operator.builtinOptions)
+    except ValueError as error:
+        raise _UnfitError(str(error)) from error
+
+
 def _check_quantization(convolution: Convolution, graph: Graph, operator: Any) -> np.ndarray | None:
     """Returns the scale of each filter; None for float32."""
     scale, zero_point, dimension = _quantization(graph.tensor(convolution.weights_tensor))
@@ -279,8 +319,8 @@ def _check_quantization(convolution: Convolution, graph: Graph, operator: Any) -
         if len(scale):
             raise _UnfitError("float32 weights with quantisation scales")
         return None
-    filters = convolution.shape[0]
-    if len(scale) != filters or dimension != 0:
+    filters = convolution.filters
+    if len(scale) != filters or dimension != convolution.filter_dimension:
         raise _UnfitError(f"weights with {len(scale)} scales for {filters} filters")
     if np.any(zero_point) or not np.all(np.isfinite(scale) & (scale > 0)):
         raise _UnfitError("weights with zero points other than 0, or scales not above 0")
@@ -305,7 +345,7 @@ def _check_bias(convolution: Convolution, graph: Graph, operator: Any) -> None:
         return
     weights = _type_name(graph.tensor(operator.inputs[1]))
     wanted = "INT32" if weights == "INT8" else "FLOAT32"
-    data, filters = graph.data(bias), convolution.shape[0]
+    data, filters = graph.data(bias), convolution.filters
     if data is None or _type_name(graph.tensor(bias)) != wanted:
         raise _UnfitError(f"its bias is not a constant of type {wanted.lower()}")
     if len(data) != _BIAS_BYTES * filters or math.prod(_shape(graph.tensor(bias))) != filters:

@@ -1,4 +1,4 @@
-"""Opens interpreters with the delegate, and tells what the delegate took."""
+"""Opens interpreters with the delegate, and tells what it took; or without."""
 
 from __future__ import annotations
 
@@ -81,3 +81,21 @@ def open_delegated(
         raise RuntimeError(f"The delegate took nothing; it said: {text.strip() or 'nothing'}")
     kernels = dict.fromkeys(_KERNEL.findall(text))
     return interpreter, Delegation(int(counts[1]), int(counts[2]), tuple(kernels))
+
+
+def open_alone(model: bytes, threads: int = 1) -> Any:
+    """Opens a `.tflite` in the runtime alone, whose XNNPACK announces itself no longer.
+
+    Args:
+        model: The file's bytes.
+        threads: Threads of the runtime.
+
+    Returns:
+        An interpreter with allocated tensors.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    with tempfile.TemporaryFile() as log, diverted_stderr(log):
+        interpreter = Interpreter(model_content=model, num_threads=threads)
+        interpreter.allocate_tensors()
+    return interpreter

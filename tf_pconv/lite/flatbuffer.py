@@ -131,8 +131,8 @@ def enum_name(enumeration: type, value: int) -> str:
 
 def shape_signature(tensor: Any) -> tuple[int, ...]:
     """Returns a tensor's shape; -1 stands for a side that only an input decides."""
-    has_none = tensor.shapeSignature is None or len(tensor.shapeSignature) == 0
-    return tuple(int(side) for side in items(tensor.shape if has_none else tensor.shapeSignature))
+    shape, signature = items(tensor.shape), items(tensor.shapeSignature)
+    return tuple(int(side) for side in (signature if len(signature) == len(shape) else shape))
 
 
 def builtin_code(operator_code: Any) -> int:

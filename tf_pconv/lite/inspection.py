@@ -153,7 +153,8 @@ def _report(convolution: Convolution) -> ConvolutionReport:
     patterns = convolution.patterns
     types = convolution.types
     if patterns is None:
-        item_bytes, delegate = _ITEM_BYTES.get(types[1], 1), "never"
+        item_bytes = _ITEM_BYTES.get(types[1], 1)
+        delegate = "never" if convolution.reason else "where faster"
     else:
         item_bytes = patterns.values.itemsize
         delegate = "always" if convolution.kind == PCONV_2D else "where faster"

@@ -100,7 +100,7 @@ def pack(
     }
     _leave_slow(parsed, convolutions, encoded, min_speedup)
     _leave_shared_weights(parsed, convolutions)
-    chosen = [conv for conv in convolutions if conv.kind != PCONV_2D and not conv.reason]
+    chosen = [conv for conv in convolutions if conv.packable]
     if not chosen:
         return PackResult(original, report_convolutions(convolutions, len(original)))
     stored = {_weights_key(conv): encoded[_weights_key(conv)] for conv in chosen}
@@ -196,11 +196,9 @@ def _leave_shared_weights(model: Any, convolutions: list[Convolution]) -> None:
     movable = not any(entry.name == _OPERATOR_PLACES for entry in items(model.metadata))
     for index in range(len(model.subgraphs)):
         graph = Graph(model, index)
-        own = [conv for conv in convolutions if conv.subgraph == index and not conv.reason]
-        packable = {conv.operator for conv in own if conv.kind != PCONV_2D}
+        own = [conv for conv in convolutions if conv.subgraph == index and conv.packable]
+        packable = {conv.operator for conv in own}
         for conv in own:
-            if conv.operator not in packable:
-                continue
             others = [reader for reader in _readers(graph, conv.weights_tensor)
                       if reader not in packable]  # fmt: skip
             if others:

@@ -16,11 +16,11 @@ _ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 _STRIDES = (1, 2)
 
 
-def encode_options(options: Any) -> bytes:
-    """Returns the custom options for the `Conv2DOptionsT` of a convolution.
+def check_options(options: Any) -> None:
+    """Checks the steps of a convolution: its `Conv2DOptionsT` or `DepthwiseConv2DOptionsT`.
 
     Raises:
-        ValueError: PConv2D cannot express the options; the message is the reason.
+        ValueError: The delegate does not take them; the message is the reason.
     """
     fb = schema()
     if options is None:
@@ -34,11 +34,27 @@ def encode_options(options: Any) -> bytes:
     activation = enum_name(fb.ActivationFunctionType, options.fusedActivationFunction)
     if activation not in _ACTIVATIONS:
         raise ValueError(f"fused activation {activation}")
-    padding = options.padding
-    if padding not in (fb.Padding.SAME, fb.Padding.VALID):
-        raise ValueError(f"padding {padding}")
+    if options.padding not in (fb.Padding.SAME, fb.Padding.VALID):
+        raise ValueError(f"padding {options.padding}")
+
+
+def encode_options(options: Any) -> bytes:
+    """Returns the custom options for the `Conv2DOptionsT` of a convolution.
+
+    Raises:
+        ValueError: PConv2D cannot express the options; the message is the reason.
+    """
+    check_options(options)
+    activation = enum_name(schema().ActivationFunctionType, options.fusedActivationFunction)
     data = _OPTIONS.pack(
-        _OPTIONS_VERSION, padding, *strides, *dilations, _ACTIVATIONS.index(activation), 0
+        _OPTIONS_VERSION,
+        options.padding,
+        options.strideH,
+        options.strideW,
+        options.dilationHFactor,
+        options.dilationWFactor,
+        _ACTIVATIONS.index(activation),
+        0,
     )
     if vars(decode_options(data)) != vars(options):
         raise ValueError("the operator has options that PConv2D lacks")

@@ -46,7 +46,13 @@ def predict_least_speedup(fkw: bytes, options: Any, input_shape: Sequence[int]) 
 
 @functools.cache
 def _load(path: str) -> Callable[..., float]:
-    predict = ctypes.CDLL(path).tf_pconv_predict_least_speedup
+    library = ctypes.CDLL(path)
+    try:
+        predict = library.tf_pconv_predict_least_speedup
+    except AttributeError:
+        raise RuntimeError(
+            f"{path} is not of this version of tf_pconv; build it again with `make delegate`."
+        ) from None
     predict.restype = ctypes.c_double
     predict.argtypes = [ctypes.c_char_p, ctypes.c_size_t, *[ctypes.c_int32] * 6]
     return predict

@@ -47,11 +47,9 @@ class LiteRt(Contestant):
 
 def open_xnnpack(model: bytes, threads: int) -> LiteRt:
     """Loads a `.tflite` in LiteRT, whose default is XNNPACK."""
-    from ai_edge_litert.interpreter import Interpreter
+    from tf_pconv.lite.delegation import open_alone
 
-    interpreter = Interpreter(model_content=model, num_threads=threads)
-    interpreter.allocate_tensors()
-    return LiteRt(interpreter)
+    return LiteRt(open_alone(model, threads))
 
 
 def open_reference(model: bytes) -> LiteRt:
