@@ -1,10 +1,10 @@
 """Emits int8 kernels as straight-line C++ with intrinsics.
 
-A kernel multiplies a tile of output pixels. Its inputs lie in 16-byte lanes
-(see `delegate/core/int8_kernel.h`); a filter group visits its input channels
-one by one: load the lanes, shuffle them by the channel's pattern, and multiply
-with the weights of each filter of the group. `delegate/core/int8_stream.h`
-describes the stream of weights.
+A kernel multiplies a tile of output pixels. Its inputs lie in lanes (see
+`delegate/core/int8_kernel.h`); a filter group visits its input channels one by
+one: load the lanes, shuffle them by the channel's pattern, and multiply with the
+weights of each filter of the group. `delegate/core/int8_stream.h` describes the
+stream of weights.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from kernel_list import Int8Kernel, symbol
 from targets import Target
 
-_LANE_BYTES = 16
-_PATCH_LANES = (1, 2)
+_PART_BYTES = 16
 # Words of a group before those of its filters.
 _GROUP_WORDS = 3
 
@@ -25,26 +24,28 @@ def functions(target: Target, kernels: Sequence[Int8Kernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
     yield from pack_function(target)
     yield ""
-    yield from _pack_patches(target)
+    yield from _pack_parts(target)
     yield ""
     yield from store_function(target)
     yield ""
     yield from quantize_function(target)
     yield ""
     for kernel in kernels:
-        for patch_lanes in _PATCH_LANES:
+        for patch_lanes in kernel.block.patch_lanes:
             yield from _Multiply(kernel, patch_lanes).function()
             yield ""
 
 
 def members(kernel: Int8Kernel) -> Iterator[str]:
     """What an Int8Kernel holds after its pixels; see int8_kernel.h."""
-    yield str(kernel.target.lanes)
+    block = kernel.block
+    yield f"{{{block.rows}, {block.columns}, {block.lane_bytes}}}"
+    yield str(kernel.target.vector_bytes)
     yield "128"
     yield "true" if is_narrow(kernel.target) else "false"
     yield "pack"
-    yield "pack_patches"
-    yield f"{{{', '.join(_multiply_name(kernel, lanes) for lanes in _PATCH_LANES)}}}"
+    yield "pack_parts"
+    yield f"{{{', '.join(_multiply_name(kernel, lanes) for lanes in block.patch_lanes)}}}"
     yield "store"
 
 
@@ -72,18 +73,18 @@ def pack_function(target: Target) -> Iterator[str]:
     yield "          uint8_t* lanes, size_t channel_bytes) {"
     yield from _pack_loop(
         target,
-        lambda lane, i: f"pixels[{_LANE_BYTES * lane + i}] + first_channel + c",
+        lambda lane, i: f"pixels[{_PART_BYTES * lane + i}] + first_channel + c",
     )
     yield "}"
 
 
-def _pack_patches(target: Target) -> Iterator[str]:
-    yield "void pack_patches(const int8_t* const* patches, const ptrdiff_t* offsets,"
-    yield "                  int first_channel, int channels, uint8_t* lanes,"
-    yield "                  size_t channel_bytes) {"
-    for lane in range(target.lanes):
-        yield f"  const int8_t* patch{lane} = patches[{lane}] + first_channel;"
-    yield from _pack_loop(target, lambda lane, i: f"patch{lane} + offsets[{i}] + c")
+def _pack_parts(target: Target) -> Iterator[str]:
+    yield "void pack_parts(const int8_t* const* parts, const ptrdiff_t* offsets,"
+    yield "                int first_channel, int channels, uint8_t* lanes,"
+    yield "                size_t channel_bytes) {"
+    for part in range(target.lanes):
+        yield f"  const int8_t* part{part} = parts[{part}] + first_channel;"
+    yield from _pack_loop(target, lambda part, i: f"part{part} + offsets[{i}] + c")
     yield "}"
 
 
@@ -207,20 +208,29 @@ class _Multiply:
         self.patch_lanes = patch_lanes
         self.filters = range(kernel.group_size)
         self.vectors = range(kernel.vectors)
-        self.tile_bytes = kernel.vectors * kernel.target.vector_bytes
+        self.tile_bytes = kernel.lanes * kernel.block.lane_bytes
 
     def sum_name(self, chain: int, f: int, v: int) -> str:
         return f"{'sum' if chain == 0 else 'odd'}{f}_{v}"
 
     def inputs(self, entry: int) -> Iterator[str]:
         """Loads and shuffles the lanes of one group kernel."""
-        t = self.target
         stride = self.patch_lanes * self.tile_bytes
+        shuffles = self.patch_lanes * self.kernel.block.outputs // 4
         yield f"const uint8_t* lanes{entry} ="
         yield f"    args->lanes + (size_t)(stream[{entry}] & 0xffff) * {stride};"
-        yield f"const uint8_t* shuffle{entry} = args->shuffles + (stream[{entry}] >> 16);"
+        yield f"const uint8_t* shuffle{entry} ="
+        yield f"    args->shuffles + (size_t)(stream[{entry}] >> 16) * {shuffles};"
+        if self.kernel.block.lane_bytes == self.target.vector_bytes:
+            yield from self.inputs_of_vectors(entry)
+        else:
+            yield from self.inputs_of_lanes(entry)
+
+    def inputs_of_lanes(self, entry: int) -> Iterator[str]:
+        """Each lane of a vector holds a block: they have the shuffle in common."""
+        t = self.target
         for lane in range(self.patch_lanes):
-            pattern = t("splat_lane", f"shuffle{entry} + {lane * _LANE_BYTES}")
+            pattern = t("splat_lane", f"shuffle{entry} + {lane * _PART_BYTES}")
             yield f"const {t.vector} pattern{entry}_{lane} ="
             yield f"    {pattern};"
         for v in self.vectors:
@@ -230,6 +240,20 @@ class _Multiply:
                 loaded = t("load", f"lanes{entry} + {offset}")
                 parts.append(t("shuffle", loaded, f"pattern{entry}_{lane}"))
             value = parts[0] if len(parts) == 1 else t("or", *parts)
+            yield f"const {t.vector} input{entry}_{v} ="
+            yield f"    {value};"
+
+    def inputs_of_vectors(self, entry: int) -> Iterator[str]:
+        """A vector holds a block, and several shuffles give the inputs of its outputs."""
+        t = self.target
+        shuffles = self.kernel.vectors // self.kernel.lanes
+        for i in range(shuffles):
+            pattern = t("load", f"shuffle{entry} + {i * t.vector_bytes}")
+            yield f"const {t.vector} pattern{entry}_{i} ="
+            yield f"    {pattern};"
+        for v in self.vectors:
+            loaded = t("load", f"lanes{entry} + {v // shuffles * t.vector_bytes}")
+            value = t("permute8", loaded, f"pattern{entry}_{v % shuffles}")
             yield f"const {t.vector} input{entry}_{v} ="
             yield f"    {value};"
 

@@ -16,8 +16,37 @@ Those of depthwise convolutions have no groups and no tiles, but blocks of chann
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 from targets import TARGETS, Target
+
+
+class Block(NamedTuple):
+    """Neighbouring outputs whose inputs, of one channel, lie in one lane.
+
+    Attributes:
+        rows: Rows of outputs.
+        columns: Columns of outputs.
+        lane_bytes: Bytes of a lane.
+        patch_lanes: How many lanes the inputs may take, as they do at larger strides.
+    """
+
+    rows: int
+    columns: int
+    lane_bytes: int
+    patch_lanes: tuple[int, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the block."""
+        return self.rows * self.columns
+
+
+# 4x4 inputs at stride 1; up to 5x5 at stride 2.
+SMALL_BLOCK = Block(rows=2, columns=2, lane_bytes=16, patch_lanes=(1, 2))
+# 6x10 inputs. Half of the bytes that small blocks take, where the image is a
+# multiple of the block.
+WIDE_BLOCK = Block(rows=4, columns=8, lane_bytes=64, patch_lanes=(1,))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,21 +55,28 @@ class Int8Kernel:
 
     Attributes:
         group_size: Filters that share loads and shuffles.
-        vectors: Vectors of a tile; each holds four outputs a lane.
+        vectors: Vectors of a tile; each holds the four inputs of as many outputs.
         chains: Accumulators an output: the dot products of the two input
             channels of a pair do not wait for each other where there are two.
+        block: Outputs whose inputs share a lane.
         target: Instruction set.
     """
 
     group_size: int
     vectors: int
     chains: int
+    block: Block
     target: Target
 
     @property
     def pixels(self) -> int:
         """Outputs of a tile."""
-        return 4 * self.target.lanes * self.vectors
+        return self.target.vector_bytes // 4 * self.vectors
+
+    @property
+    def lanes(self) -> int:
+        """Blocks of a tile."""
+        return self.pixels // self.block.outputs
 
     @property
     def name(self) -> str:
@@ -48,9 +84,11 @@ class Int8Kernel:
         return f"qs8-pconv-g{self.group_size}-p{self.pixels}-{self.target.name}"
 
 
-def _int8(target: str, *shapes: tuple[int, int, int]) -> tuple[Int8Kernel, ...]:
+def _int8(
+    target: str, *shapes: tuple[int, int, int], block: Block = SMALL_BLOCK
+) -> tuple[Int8Kernel, ...]:
     return tuple(
-        Int8Kernel(group_size, vectors, chains, TARGETS[target])
+        Int8Kernel(group_size, vectors, chains, block, TARGETS[target])
         for group_size, vectors, chains in shapes
     )
 
@@ -64,6 +102,9 @@ INT8_KERNELS = (
     *_int8("avx512vnni", (2, 6, 1), (2, 4, 1), (2, 2, 2), (2, 1, 2)),
     *_int8("avx512vnni", (4, 4, 1), (4, 2, 2), (4, 1, 2)),
     *_int8("avx512vnni", (8, 2, 1), (8, 1, 1)),
+    *_int8("avx512vbmi", (1, 8, 1), (1, 4, 2), (1, 2, 2), block=WIDE_BLOCK),
+    *_int8("avx512vbmi", (2, 6, 1), (2, 4, 1), (2, 2, 2), block=WIDE_BLOCK),
+    *_int8("avx512vbmi", (4, 4, 1), (4, 2, 2), (8, 2, 1), block=WIDE_BLOCK),
 )
 
 

@@ -34,6 +34,12 @@ TF_PCONV_OUTLINE __m512i OutlinedShuffle(__m512i a, __m512i b) {
 #undef _mm512_shuffle_epi8
 #define _mm512_shuffle_epi8 OutlinedShuffle
 
+TF_PCONV_OUTLINE __m512i OutlinedPermute(__m512i order, __m512i a) {
+  return simde_mm512_permutexvar_epi8(order, a);
+}
+#undef _mm512_permutexvar_epi8
+#define _mm512_permutexvar_epi8 OutlinedPermute
+
 #define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 
 static inline __m512 _mm512_cvtepi32_ps(__m512i a) {

@@ -245,5 +245,14 @@ TARGETS = {
             float_vector="__m512",
             operations=_AVX512,
         ),
+        Target(
+            name="avx512vbmi",
+            features=("kAvx2", "kAvx512", "kAvx512Vnni", "kAvx512Vbmi"),
+            guard=_X86,
+            vector_bytes=64,
+            vector="__m512i",
+            float_vector="__m512",
+            operations={**_AVX512, "permute8": "_mm512_permutexvar_epi8({1}, {0})"},
+        ),
     )
 }

@@ -10,6 +10,8 @@
 #include "delegate/core/float_kernel_table.h"
 #include "delegate/core/geometry.h"
 #include "delegate/core/int8_kernel_table.h"
+#include "delegate/core/int8_patch.h"
+#include "delegate/core/int8_tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pointwise_cost.h"
@@ -33,7 +35,9 @@ struct Rates {
 constexpr uint32_t kAvx512VnniKernel = kAvx2 | kAvx512 | kAvx512Vnni;
 constexpr Rates kRates[] = {
     // AMD Zen 5.
-    {DataType::kInt8, kAvx512VnniKernel, 0.00184, 0.008, 0.0065, 0.09, 0.06},
+    {DataType::kInt8, kAvx512VnniKernel, 0.00184, 0.0095, 0.0065, 0.09, 0.05},
+    {DataType::kInt8, kAvx512VnniKernel | kAvx512Vbmi, 0.00184, 0.008, 0.0065,
+     0.045, 0.045},
     {DataType::kInt8, kAvx2 | kAvxVnni, 0.0037, 0.011, 0.015, 0.12, 0.08},
     {DataType::kFloat32, kAvx2 | kAvx512, 0.0077, 0.014, 0.029, 0.27, 0.27},
     // AMD Zen 3, fitted to prototypes of the same methods.
@@ -62,15 +66,28 @@ double KernelRuns(const PatternWeights& weights, const Kernel& kernel) {
   return runs;
 }
 
+double Pixels(const ActivationShape& shape) {
+  return double(shape.batch) * shape.height * shape.width;
+}
+
+// Outputs that a kernel computes: whole tiles.
 template <typename Kernel>
-double Predict(const PatternWeights& weights, const Geometry& geometry,
-               const Kernel* const* table, uint32_t features) {
-  // The reference runs where there are no kernels; it is slower than any dense
-  // convolution.
-  constexpr double kReferenceSpeedup = 0.1;
-  const auto kernels = FastestKernels(table, features, weights.group_size);
-  if (kernels.empty()) return kReferenceSpeedup;
-  const Kernel& kernel = *kernels.front();
+double ComputedPixels(const Kernel& kernel, const ActivationShape& output) {
+  return std::ceil(Pixels(output) / kernel.pixels) * kernel.pixels;
+}
+double ComputedPixels(const Int8Kernel& kernel, const ActivationShape& output) {
+  const int tile = kernel.pixels / (kernel.block.rows * kernel.block.columns);
+  return std::ceil(double(BlocksOf(output, kernel.block)) / tile) *
+         kernel.pixels;
+}
+
+// The reference runs where there are no kernels; it is slower than any dense
+// convolution.
+constexpr double kReferenceSpeedup = 0.1;
+
+template <typename Kernel>
+double PredictKernel(const PatternWeights& weights, const Geometry& geometry,
+                     const Kernel& kernel) {
   const Rates* rates = nullptr;
   for (const Rates& entry : kRates) {
     if (entry.type == weights.type && entry.features == kernel.features) {
@@ -78,23 +95,43 @@ double Predict(const PatternWeights& weights, const Geometry& geometry,
     }
   }
   if (rates == nullptr) return kReferenceSpeedup;
-
-  const auto pixels = [](const ActivationShape& shape) {
-    return double(shape.batch) * shape.height * shape.width;
-  };
-  const double outputs = pixels(geometry.output);
-  // Tiles are filled up; the smallest is the last of the kernels.
-  const double tile = kernels.back()->pixels;
-  const double computed = std::ceil(outputs / tile) * tile;
+  const double outputs = Pixels(geometry.output);
   const double dense =
       outputs * weights.filters * weights.channels * kKernelTaps * rates->dense;
   const double pattern =
-      computed * KernelRuns(weights, kernel) *
+      ComputedPixels(kernel, geometry.output) * KernelRuns(weights, kernel) *
           (rates->shared + rates->filter * kernel.group_size) +
-      pixels(geometry.input) * weights.channels * rates->input +
+      Pixels(geometry.input) * weights.channels * rates->input +
       outputs * (weights.filters * rates->output + kPixelNanoseconds) +
       kCallNanoseconds;
   return dense / pattern;
+}
+
+// The best of the kernels: in large outputs all tiles are as good, in small
+// ones the smaller.
+template <typename Kernel>
+double Predict(const PatternWeights& weights, const Geometry& geometry,
+               const std::vector<const Kernel*>& kernels) {
+  if (kernels.empty()) return kReferenceSpeedup;
+  double best = 0.0;
+  for (const Kernel* kernel : kernels) {
+    best = std::max(best, PredictKernel(weights, geometry, *kernel));
+  }
+  return best;
+}
+
+double PredictInt8(const PatternWeights& weights, const Geometry& geometry,
+                   uint32_t features) {
+  std::vector<const Int8Kernel*> kernels =
+      FastestInt8Kernels(native::kInt8Kernels, features, weights.group_size);
+  kernels.erase(std::remove_if(kernels.begin(), kernels.end(),
+                               [&](const Int8Kernel* kernel) {
+                                 return !RunsStrides(*kernel,
+                                                     geometry.stride_height,
+                                                     geometry.stride_width);
+                               }),
+                kernels.end());
+  return Predict(weights, geometry, kernels);
 }
 
 // Predicts for a processor with these features.
@@ -113,8 +150,10 @@ double PredictOn(uint32_t features, const ConvDescription& description,
     return PredictPointwiseSpeedup(weights, geometry, features);
   }
   return weights.type == DataType::kInt8
-             ? Predict(weights, geometry, native::kInt8Kernels, features)
-             : Predict(weights, geometry, native::kFloatKernels, features);
+             ? PredictInt8(weights, geometry, features)
+             : Predict(weights, geometry,
+                       FastestKernels(native::kFloatKernels, features,
+                                      weights.group_size));
 }
 
 // The processors that files are made for.

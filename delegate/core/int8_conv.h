@@ -9,10 +9,11 @@
 
 namespace tf_pconv {
 
-// An int8 pattern convolution that runs `kernels`: one or more that differ in
-// their tiles only, largest first; the smaller ones compute what is left when
-// no large tile fits. The description has been checked, and the processor must
-// be able to run the kernels.
+// An int8 pattern convolution that runs `kernels`: one or more of which one can
+// run it, and which differ in their blocks and tiles only. Resize settles the
+// block; tiles come largest first, and the smaller ones compute what is left
+// when no large one fits. The description has been checked, and the processor
+// must be able to run the kernels.
 std::unique_ptr<PatternConv> CreateInt8Conv(
     const ConvDescription& description, std::vector<const Int8Kernel*> kernels);
 

@@ -10,22 +10,29 @@
 
 namespace tf_pconv {
 
-// A lane holds the input patch of a block of 2x2 outputs of one channel, row by
-// row: 4x4 pixels at stride 1. The up to 5x5 pixels of larger strides need a
-// second lane. Whatever the pattern, one shuffle of the lane brings the four
-// inputs of each of the four outputs side by side.
-inline constexpr int kLaneBytes = 16;
-inline constexpr int kLanePixels = 4;
+// Kernels compute blocks of neighbouring outputs. A lane holds the patch of
+// input pixels of a block, of one channel; the larger patches of strides above
+// 1 may need a second lane (int8_patch.h says where each pixel lies). Whatever
+// the pattern, a shuffle of the lane brings the four inputs of each output side
+// by side.
+struct Int8Block {
+  int rows;
+  int columns;
+  int lane_bytes;  // a multiple of kPartBytes
+};
+// Lanes are packed in parts.
+inline constexpr int kPartBytes = 16;
 inline constexpr int kMaxPatchLanes = 2;
 
 // One call multiplies a tile of inputs with the weights of a block of input
 // channels.
 struct Int8MultiplyArgs {
-  // Lanes of the block: for each channel, for each lane of a patch, the lanes
-  // of the tile's output blocks. Aligned to 64 bytes.
+  // Lanes of the channels: for each channel, for each lane of a patch, the
+  // lanes of the tile's blocks of outputs. Aligned to 64 bytes.
   const uint8_t* lanes;
-  // For each pattern, for each lane of a patch, 16 bytes: where in the lane the
-  // inputs of the outputs lie, or 128 where they lie in the other lane.
+  // For each pattern, for each lane of a patch, four bytes for each output of a
+  // block: where in the lane its inputs lie, or 128 where they lie in the other
+  // lane. Aligned to 64 bytes.
   const uint8_t* shuffles;
   // The weights; see int8_stream.h.
   const uint32_t* stream;
@@ -48,25 +55,25 @@ struct Int8Kernel {
   uint32_t features;  // CpuFeature bits
   int group_size;     // filters that share loads and shuffles
   int pixels;         // outputs of a tile, a multiple of 16
-  int vector_lanes;   // lanes that one call of `pack` fills
+  Int8Block block;
+  int vector_bytes;  // what one call of `pack` fills: lanes or parts of one
   // Added to int8 inputs where the multiplication wants unsigned bytes.
   int input_offset;
   // Products are added in 16 bits before they are widened: the stream must
   // keep these sums in range.
   bool narrow_sums;
 
-  // Transposes `channels` >= 16 channels of 16 pixels for each lane of a
-  // vector: byte i of lane l of channel c becomes
-  // pixels[16 * l + i][first_channel + c] + input_offset. Channels lie
+  // Transposes `channels` >= 16 channels of the pixels of a vector: byte i of
+  // channel c becomes pixels[i][first_channel + c] + input_offset. Channels lie
   // `channel_bytes` apart.
   void (*pack)(const int8_t* const* pixels, int first_channel, int channels,
                uint8_t* lanes, size_t channel_bytes);
-  // The same for patches that lie wholly in the image: byte i of lane l becomes
-  // patches[l][offsets[i] + first_channel + c] + input_offset.
-  void (*pack_patches)(const int8_t* const* patches, const ptrdiff_t* offsets,
-                       int first_channel, int channels, uint8_t* lanes,
-                       size_t channel_bytes);
-  // For patches of one and of two lanes.
+  // The same for parts that lie wholly in the image: byte i of part p becomes
+  // parts[p][offsets[i] + first_channel + c] + input_offset.
+  void (*pack_parts)(const int8_t* const* parts, const ptrdiff_t* offsets,
+                     int first_channel, int channels, uint8_t* lanes,
+                     size_t channel_bytes);
+  // For patches of one and of two lanes; null where the kernel has none.
   void (*multiply[kMaxPatchLanes])(const Int8MultiplyArgs* args);
   // Transposes a tile of `channels` >= 16 output rows: outputs[c][p] becomes
   // pixels[p][c].

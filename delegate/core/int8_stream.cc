@@ -6,10 +6,14 @@
 
 #include "delegate/core/geometry.h"
 #include "delegate/core/int8_pairing.h"
+#include "delegate/core/int8_patch.h"
 #include "delegate/core/pattern_weights.h"
 
 namespace tf_pconv {
 namespace {
+
+// Of four outputs; those of larger blocks lie as many times further apart.
+constexpr int kShuffleBytes = 4 * kPatternEntries;
 
 // Where sums have 32 bits, any two entries make a pair.
 PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries) {
@@ -40,12 +44,11 @@ class Packer {
 
   Int8Stream Pack(int block_channels) {
     Int8Stream stream;
-    stream.patch_lanes =
-        PatchLanes(description_.stride_height, description_.stride_width);
-    stream.shuffles = Shuffles(stream.patch_lanes);
-    shuffle_bytes_ = stream.patch_lanes * kLaneBytes;
     const std::vector<FilterGroup> groups = FilterGroups();
     stream.groups = static_cast<int>(groups.size());
+    for (const FilterGroup& group : groups) {
+      stream.entries += group.entries.size();
+    }
     for (int first = 0; first < weights_.channels; first += block_channels) {
       const int channels = std::min(block_channels, weights_.channels - first);
       stream.blocks.push_back({first, channels, stream.words.size()});
@@ -55,41 +58,6 @@ class Packer {
   }
 
  private:
-  // For each pattern and arrangement, for each lane of the patch: which byte
-  // each of the 16 inputs is.
-  std::vector<uint8_t> Shuffles(int patch_lanes) const {
-    constexpr uint8_t kAbsent = 0x80;
-    const int patch_width = PatchWidth(description_.stride_width);
-    std::vector<uint8_t> shuffles;
-    for (uint16_t mask : weights_.patterns) {
-      int taps[kPatternEntries], count = 0;
-      for (int tap = 0; tap < kKernelTaps; ++tap) {
-        if (mask >> tap & 1) taps[count++] = tap;
-      }
-      for (int arrangement = 0; arrangement < arrangements(); ++arrangement) {
-        for (int lane = 0; lane < patch_lanes; ++lane) {
-          for (int i = 0; i < kLaneBytes; ++i) {
-            const int output = i / kPatternEntries;
-            const int tap =
-                taps[kInt8Arrangements[arrangement][i % kPatternEntries]];
-            const int row =
-                output / 2 * description_.stride_height + tap / kKernelSide;
-            const int column =
-                output % 2 * description_.stride_width + tap % kKernelSide;
-            const int byte = row * patch_width + column - lane * kLaneBytes;
-            const bool present = byte >= 0 && byte < kLaneBytes;
-            shuffles.push_back(present ? static_cast<uint8_t>(byte) : kAbsent);
-          }
-        }
-      }
-    }
-    return shuffles;
-  }
-
-  int arrangements() const {
-    return kernel_.narrow_sums ? kInt8ArrangementCount : 1;
-  }
-
   std::vector<FilterGroup> FilterGroups() const {
     std::vector<FilterGroup> groups;
     size_t value = 0;
@@ -218,9 +186,10 @@ class Packer {
   }
 
   uint32_t EntryWord(const Int8Entry& entry, int first_channel) const {
-    const int shuffle = entry.pattern * arrangements() + entry.arrangement;
+    const int shuffle =
+        entry.pattern * ArrangementCount(kernel_) + entry.arrangement;
     return static_cast<uint32_t>(entry.channel - first_channel) |
-           static_cast<uint32_t>(shuffle * shuffle_bytes_) << 16;
+           static_cast<uint32_t>(shuffle * kShuffleBytes) << 16;
   }
 
   static uint32_t WeightWord(const Int8Quad& weights) {
@@ -233,17 +202,9 @@ class Packer {
   const PatternWeights& weights_;
   const Int8OutputStage& stage_;
   const Int8Kernel& kernel_;
-  int shuffle_bytes_ = kLaneBytes;
 };
 
 }  // namespace
-
-int PatchLanes(int stride_height, int stride_width) {
-  const int pixels = (stride_height + kKernelSide) * PatchWidth(stride_width);
-  return (pixels + kLaneBytes - 1) / kLaneBytes;
-}
-
-int PatchWidth(int stride_width) { return stride_width + kKernelSide; }
 
 Int8Stream PackInt8Stream(const ConvDescription& description,
                           const Int8OutputStage& stage,

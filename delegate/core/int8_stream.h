@@ -28,7 +28,9 @@ namespace tf_pconv {
 //   singles * (1 + 1 a f.)   the entry, then the weights of each filter
 //
 // An entry is the channel within its block (low half) and the byte offset of
-// its shuffle (high half); weights are four int8 in the order of the shuffle.
+// its shuffle (high half), where shuffles of four outputs follow each other;
+// weights are four int8 in the order of the shuffle. So the stream is the same
+// for kernels that differ in their tiles and blocks of outputs.
 struct Int8Stream {
   struct Block {
     int first_channel;
@@ -36,10 +38,9 @@ struct Int8Stream {
     size_t begin;  // index into `words`
   };
 
-  int patch_lanes = 1;
-  int groups = 0;  // of each block
+  int groups = 0;      // of each block
+  size_t entries = 0;  // of all groups
   std::vector<Block> blocks;
-  std::vector<uint8_t> shuffles;
   std::vector<uint32_t> words;
 };
 
@@ -47,12 +48,6 @@ struct Int8Stream {
 Int8Stream PackInt8Stream(const ConvDescription& description,
                           const Int8OutputStage& stage,
                           const Int8Kernel& kernel, int block_channels);
-
-// Lanes of the input patch of 2x2 outputs.
-int PatchLanes(int stride_height, int stride_width);
-
-// Pixels of a row of that patch.
-int PatchWidth(int stride_width);
 
 }  // namespace tf_pconv
 

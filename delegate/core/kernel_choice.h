@@ -37,16 +37,17 @@ int GroupCost(const Kernel& kernel, int group_size) {
   return runs * (1 + kernel.group_size);
 }
 
-// The kernels that run filter groups of `group_size` fastest: of one
-// instruction set and group size, in all their tile sizes, largest first.
-// Empty where the processor can run none.
-template <typename Kernel>
+// The kernels among those accepted that run filter groups of `group_size`
+// fastest: of one instruction set and group size, in all their tile sizes,
+// largest first. Empty where the processor can run none.
+template <typename Kernel, typename Accepts>
 std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
-                                          uint32_t features, int group_size) {
+                                          uint32_t features, int group_size,
+                                          Accepts accepts) {
   const Kernel* best = nullptr;
   for (const Kernel* const* entry = table; *entry != nullptr; ++entry) {
     const Kernel& kernel = **entry;
-    if (!CanRun(kernel, features)) continue;
+    if (!CanRun(kernel, features) || !accepts(kernel)) continue;
     if (best == nullptr || kernel.features != best->features ||
         GroupCost(kernel, group_size) < GroupCost(*best, group_size)) {
       best = &kernel;
@@ -55,7 +56,7 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
   std::vector<const Kernel*> kernels;
   if (best == nullptr) return kernels;
   for (const Kernel* const* entry = table; *entry != nullptr; ++entry) {
-    if ((*entry)->features == best->features &&
+    if (accepts(**entry) && (*entry)->features == best->features &&
         (*entry)->group_size == best->group_size) {
       kernels.push_back(*entry);
     }
@@ -64,6 +65,14 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
       kernels.begin(), kernels.end(),
       [](const Kernel* a, const Kernel* b) { return a->pixels > b->pixels; });
   return kernels;
+}
+
+// Among all of the table.
+template <typename Kernel>
+std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
+                                          uint32_t features, int group_size) {
+  return FastestKernels(table, features, group_size,
+                        [](const Kernel&) { return true; });
 }
 
 // The fastest of a table with one kernel for each instruction set, or null.

@@ -14,6 +14,8 @@
 #include "delegate/core/float_pointwise_conv.h"
 #include "delegate/core/int8_conv.h"
 #include "delegate/core/int8_kernel_table.h"
+#include "delegate/core/int8_patch.h"
+#include "delegate/core/int8_tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pointwise_conv.h"
 #include "delegate/core/pointwise_kernel_table.h"
@@ -22,15 +24,40 @@
 namespace tf_pconv {
 namespace {
 
+// Whether a kernel computes the convolution at all.
+template <typename Kernel>
+bool Fits(const Kernel&, const ConvDescription&) {
+  return true;
+}
+bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
+  return RunsStrides(kernel, description.stride_height,
+                     description.stride_width);
+}
+
+// The kernels of a table that run the filter groups of a convolution fastest.
+template <typename Kernel>
+std::vector<const Kernel*> Fastest(const Kernel* const* table,
+                                   uint32_t features, int group_size) {
+  return FastestKernels(table, features, group_size);
+}
+std::vector<const Int8Kernel*> Fastest(const Int8Kernel* const* table,
+                                       uint32_t features, int group_size) {
+  return FastestInt8Kernels(table, features, group_size);
+}
+
 // The error for a kernel that was asked for by name and cannot be used.
 template <typename Kernel>
 Status UnusableKernel(const char* name, const Kernel* const* table,
-                      uint32_t features) {
-  char names[700] = {};
-  size_t length = 0;
+                      const ConvDescription& description, uint32_t features) {
   const Kernel* known = FindKernel(table, name);
+  const char* reason = known == nullptr ? "is not one for this type"
+                       : !CanRun(*known, features)
+                           ? "needs instructions that this processor lacks"
+                           : "does not compute these strides";
+  char names[1000] = {};
+  size_t length = 0;
   for (; *table != nullptr; ++table) {
-    if (!CanRun(**table, features)) continue;
+    if (!CanRun(**table, features) || !Fits(**table, description)) continue;
     const int written = std::snprintf(names + length, sizeof(names) - length,
                                       ", %s", (*table)->name);
     if (written > 0) length += written;
@@ -39,28 +66,27 @@ Status UnusableKernel(const char* name, const Kernel* const* table,
   return Status::Error(
       "kernel \"%s\" %s; accepted for this convolution on this processor: "
       "%s%s",
-      name,
-      known == nullptr ? "is not one for this type"
-                       : "needs instructions that this processor lacks",
-      kReferenceKernelName, names);
+      name, reason, kReferenceKernelName, names);
 }
 
 // The kernels to run: the one of that name, or the fastest, which `kernels`
 // holds already. Empty means the reference.
 template <typename Kernel>
-Status ChooseKernels(const PatternConvOptions& options,
+Status ChooseKernels(const ConvDescription& description,
+                     const PatternConvOptions& options,
                      const Kernel* const* table,
                      std::vector<const Kernel*>* kernels) {
-  const uint32_t features = CpuFeatures();
   const char* name = options.kernel == nullptr ? "" : options.kernel;
   if (name[0] == '\0') return Status();
   if (std::strcmp(name, kReferenceKernelName) == 0) {
     kernels->clear();
     return Status();
   }
+  const uint32_t features = CpuFeatures();
   const Kernel* kernel = FindKernel(table, name);
-  if (kernel == nullptr || !CanRun(*kernel, features)) {
-    return UnusableKernel(name, table, features);
+  if (kernel == nullptr || !CanRun(*kernel, features) ||
+      !Fits(*kernel, description)) {
+    return UnusableKernel(name, table, description, features);
   }
   *kernels = {kernel};
   return Status();
@@ -79,9 +105,8 @@ std::unique_ptr<PatternConv> MakeFrom(const Kernel* const* table,
                                       const ConvDescription& description,
                                       const PatternConvOptions& options,
                                       Status* status) {
-  auto kernels =
-      FastestKernels(table, CpuFeatures(), description.weights->group_size);
-  *status = ChooseKernels(options, table, &kernels);
+  auto kernels = Fastest(table, CpuFeatures(), description.weights->group_size);
+  *status = ChooseKernels(description, options, table, &kernels);
   if (!status->ok() || kernels.empty()) return nullptr;
   return make(description, std::move(kernels));
 }
@@ -103,7 +128,7 @@ std::unique_ptr<PatternConv> MakeDepthwise(const ConvDescription& description,
   std::vector<const DepthwiseKernel*> kernels;
   const DepthwiseKernel* fastest = FastestKernel(table, CpuFeatures());
   if (fastest != nullptr) kernels = {fastest};
-  *status = ChooseKernels(options, table, &kernels);
+  *status = ChooseKernels(description, options, table, &kernels);
   if (!status->ok() || kernels.empty()) return nullptr;
   return CreateDepthwiseConv(description, *kernels.front());
 }

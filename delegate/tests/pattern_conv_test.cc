@@ -14,6 +14,7 @@
 #include "delegate/core/depthwise_kernel_table.h"
 #include "delegate/core/float_kernel_table.h"
 #include "delegate/core/int8_kernel_table.h"
+#include "delegate/core/int8_tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pointwise_kernel_table.h"
 #include "delegate/testing/random_conv.h"
@@ -272,12 +273,35 @@ TEST_F(KernelNameTest, UnknownNamesAreErrorsThatListTheKnown) {
   EXPECT_NE(other.find("not one for this type"), std::string::npos) << other;
 }
 
+TEST_F(KernelNameTest, WideBlocksAreOfStride1) {
+  const char* wide = "qs8-pconv-g4-p64-avx512vbmi";
+  if (!CanRun(*FindKernel(native::kInt8Kernels, wide), CpuFeatures())) {
+    GTEST_SKIP() << "no AVX-512 VBMI";
+  }
+  RandomConvOptions options;
+  options.stride_height = options.stride_width = 2;
+  const RandomConv random(options);
+  PatternConvOptions conv_options;
+  conv_options.kernel = wide;
+  Status status;
+  EXPECT_EQ(PatternConv::Create(random.description(), conv_options, &status),
+            nullptr);
+  const std::string error = status.message();
+  EXPECT_NE(error.find("does not compute these strides; accepted"),
+            std::string::npos)
+      << error;
+  EXPECT_EQ(error.find("vbmi", error.find("accepted")), std::string::npos)
+      << error;
+  EXPECT_NE(error.find("qs8-pconv-g4-p64-avx512vnni"), std::string::npos)
+      << error;
+}
+
 TEST_F(KernelNameTest, TheFastestFitsTheProcessorAndTheGroups) {
   constexpr uint32_t kVnni = kAvx2 | kAvxVnni | kAvx512 | kAvx512Vnni;
   const auto name = [](uint32_t features, int group_size) {
     const auto kernels =
-        FastestKernels(native::kInt8Kernels, features, group_size);
-    return kernels.empty() ? std::string() : std::string(kernels[0]->name);
+        FastestInt8Kernels(native::kInt8Kernels, features, group_size);
+    return kernels.empty() ? std::string() : std::string(kernels.back()->name);
   };
   const auto starts = [](const std::string& text, const char* start) {
     return text.rfind(start, 0) == 0;
@@ -295,6 +319,7 @@ TEST_F(KernelNameTest, TheFastestFitsTheProcessorAndTheGroups) {
     EXPECT_TRUE(ends(name(kAvx2 | kAvxVnni, group_size), "-avxvnni"));
     EXPECT_TRUE(ends(name(kAvx2 | kAvx512, group_size), "-avx2"));
   }
+  EXPECT_TRUE(ends(name(kVnni | kAvx512Vbmi, 4), "-avx512vbmi"));
   EXPECT_TRUE(starts(name(kVnni, 16), "qs8-pconv-g8-"));
   EXPECT_TRUE(starts(name(kAvx2, 16), "qs8-pconv-g4-"));
   EXPECT_TRUE(starts(name(kVnni, 3), "qs8-pconv-g4-"));
