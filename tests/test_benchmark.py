@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tf_pconv import benchmark, lite
-from tf_pconv.benchmark import network_models, pictures, report, suites, timing
+from tf_pconv.benchmark import footprint, network_models, pictures, report, suites, timing
 from tf_pconv.benchmark.contestants import litert
 from tf_pconv.benchmark.layer_case import DTYPES, LayerCase, build_layer
 from tf_pconv.benchmark.machine import describe_machine
@@ -257,3 +257,16 @@ def test_interval_of_the_median_covers_it():
     low, high = timing.median_interval(values)
     assert low < np.median(values) < high
     assert high - low < 0.1
+
+
+def test_load_time_and_memory_are_those_of_fresh_processes(capsys):
+    comparison = benchmark.benchmark_layer(SMALL, seconds=0.0, memory=True)
+    sides = (comparison.delegate_footprint, comparison.dense_footprint)
+    assert all(side.load_ms > 0 and side.peak_bytes >= side.running_bytes > 0 for side in sides)
+    report.print_results([comparison], describe_machine())
+    assert "Loading and memory" in capsys.readouterr().out
+
+
+def test_process_that_fails_says_why():
+    with pytest.raises(RuntimeError, match="failed; it said: ValueError"):
+        footprint.measure_footprint(b"no model", delegated=False, settings={})

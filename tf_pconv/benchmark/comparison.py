@@ -24,6 +24,7 @@ from tf_pconv.benchmark.contestants import (
 )
 from tf_pconv.benchmark.contestants.litert import LiteRt, open_xnnpack
 from tf_pconv.benchmark.exactness import is_exact
+from tf_pconv.benchmark.footprint import measure_footprint
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.network_case import NetworkCase
 from tf_pconv.benchmark.operations import count_operations
@@ -172,6 +173,11 @@ def compare(
                 absentees.append(Absentee(engine.name, _reason(engine, error)))
         contestants = [ours, *(rival.contestant for rival in rivals)]
         turns = take_turns(contestants, threads, chosen["seconds"])
+        footprints = [
+            measure_footprint(model, delegated=delegated, settings=chosen)
+            for model, delegated in ((subject.delegated, True), (dense, False))
+            if chosen["memory"]
+        ]
     return Comparison(
         name=subject.name,
         dtype=subject.dtype,
@@ -192,6 +198,8 @@ def compare(
         equal_share=equal,
         operations=count_operations(subject.delegated, dense),
         case=subject.case,
+        delegate_footprint=footprints[0] if footprints else None,
+        dense_footprint=footprints[1] if footprints else None,
     )
 
 

@@ -28,8 +28,11 @@ def print_results(
         *(f"{key}: {value}" for key, value in machine.items()),
         *_versions(comparisons),
     ]
+    tables = [_to_table(comparisons, title)]
+    if any(comparison.delegate_footprint for comparison in comparisons):
+        tables.append(_footprint_table(comparisons))
     lines = [*summaries(comparisons), *_absences(comparisons), "; ".join(facts)]
-    print(to_text(_to_table(comparisons, title), *lines, width=columns(_WIDTH)))
+    print(to_text(*tables, *lines, width=columns(_WIDTH)))
 
 
 def summaries(comparisons: Sequence[Comparison]) -> list[str]:
@@ -114,6 +117,24 @@ def _to_table(comparisons: Sequence[Comparison], title: str) -> Table:
             table.add_row(*first)
         for place, rival in enumerate(comparison.rivals):
             table.add_row(*(first if place == 0 else ("", "", "")), *_cells(rival))
+    return table
+
+
+def _footprint_table(comparisons: Sequence[Comparison]) -> Table:
+    title = "Loading and memory: with the delegate, and dense in XNNPACK alone"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer or model", overflow="fold")
+    for what in ("load (ms)", "peak (MB)", "running (MB)"):
+        for side in ("delegate", "dense"):
+            table.add_column(f"{side}\n{what}", justify="right", no_wrap=True)
+    for comparison in comparisons:
+        sides = (comparison.delegate_footprint, comparison.dense_footprint)
+        table.add_row(
+            comparison.name,
+            *(f"{side.load_ms:.1f}" for side in sides if side),
+            *(f"{side.peak_bytes / 1e6:.1f}" for side in sides if side),
+            *(f"{side.running_bytes / 1e6:.1f}" for side in sides if side),
+        )
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from tf_pconv.benchmark.footprint import Footprint
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.network_case import NetworkCase
 from tf_pconv.benchmark.operations import Operations
@@ -72,6 +73,8 @@ class Comparison:
         equal_share: Share of outputs that equal XNNPACK's.
         operations: Multiply-adds of one run.
         case: The layer or network, unless it came from a file.
+        delegate_footprint: Load time and memory with the delegate, where they were measured.
+        dense_footprint: The same of the dense file of the same type in XNNPACK.
     """
 
     name: str
@@ -90,6 +93,8 @@ class Comparison:
     equal_share: float
     operations: Operations
     case: LayerCase | NetworkCase | None = None
+    delegate_footprint: Footprint | None = None
+    dense_footprint: Footprint | None = None
 
     def against(self, engine: str) -> Rival:
         """Returns what an engine reached.

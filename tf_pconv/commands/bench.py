@@ -85,6 +85,12 @@ def _define_bench(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("threads", 1, "Threads of each contestant.", 1, flag_values=values)
     flags.DEFINE_float("seconds", 5.0, "Time of each measurement.", 0.0, flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of weights and inputs.", flag_values=values)
+    flags.DEFINE_bool(
+        "memory",
+        False,
+        "Measure load time and memory as well, each in a process of its own.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "json", None, "File for all figures; - is the standard output.", flag_values=values
     )
@@ -138,6 +144,7 @@ def _runs(values: flags.FlagValues) -> Iterator[tuple[str, Callable[[], Comparis
         "threads": values.threads,
         "seconds": values.seconds,
         "seed": values.seed,
+        "memory": values.memory,
     }
     if values.model:
         path = existing(values.model, ".tflite")
