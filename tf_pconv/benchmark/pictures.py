@@ -29,7 +29,7 @@ def plot_speedups(
 
     engines = list(dict.fromkeys(_label(rival) for each in comparisons for rival in each.rivals))
     figure = Figure(
-        figsize=(8, 1.2 + len(comparisons) * (0.15 + 0.22 * len(engines))), layout="constrained"
+        figsize=(8, 1.4 + len(comparisons) * (0.15 + 0.22 * len(engines))), layout="constrained"
     )
     axes = figure.subplots()
     height = 0.85 / max(1, len(engines))
@@ -59,7 +59,7 @@ def plot_speedups(
     axes.margins(x=0.1)
     axes.set_xlabel("times faster than the same weights dense")
     if len(engines) > 1:
-        axes.legend()
+        figure.legend(loc="outside lower center", ncols=3)
     axes.set_title(title)
     if path is not None:
         figure.savefig(path)
@@ -96,7 +96,7 @@ def plot_compressions(
     axes.plot([1, limit], [1, limit], color="black", linestyle=":", label="as many times as fewer")
     axes.set_xlabel("compression (weights before over weights after)")
     axes.set_ylabel("times faster than the same weights dense")
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     axes.set_title(title)
     if path is not None:
         figure.savefig(path)
