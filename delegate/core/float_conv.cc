@@ -13,6 +13,7 @@
 #include "delegate/core/float_tiling.h"
 #include "delegate/core/geometry.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/core/tile_shares.h"
 
 namespace tf_pconv {
 namespace {
@@ -175,43 +176,32 @@ class FloatConv : public PatternConv {
     }
   }
 
-  // A range of the filters of the shared tiles, taken one behind the other.
+  // Some filters of the shared tiles.
   void MultiplyShared(const Call& call, const Workspace& workspace, int share,
                       int shares) const {
-    const int64_t units = int64_t{call.shared_tiles} * stream_.units;
-    const int64_t end = units * (share + 1) / shares;
-    int64_t count;
-    for (int64_t unit = units * share / shares; unit < end; unit += count) {
-      const int64_t tile = unit / stream_.units;
-      const int first = static_cast<int>(unit % stream_.units);
-      count = std::min<int64_t>(stream_.units - first, end - unit);
-      const FloatBand band =
-          BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
-      PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
-                      workspace.planes);
-      Multiply(workspace.planes + FloatBandStart(tiling_, band).lane, first,
-               static_cast<int>(count),
-               workspace.shared_sums + SumsFloats() * tile);
-    }
+    if (call.shared_tiles == 0) return;
+    TileShares(call.shared_tiles, 1, 1, stream_.units)
+        .ForEach(share, shares, [&](int64_t tile, int first, int units) {
+          const FloatBand band =
+              BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
+          PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
+                          workspace.planes);
+          Multiply(workspace.planes + FloatBandStart(tiling_, band).lane, first,
+                   units, workspace.shared_sums + SumsFloats() * tile);
+        });
   }
 
-  // A range of the vectors of the shared tiles.
+  // Some vectors of the shared tiles.
   void StoreShared(const Call& call, const Workspace& workspace, int share,
                    int shares) const {
-    const int vectors = call.shared_tiles * tile_vectors();
-    const int end = static_cast<int>(int64_t{vectors} * (share + 1) / shares);
-    int count;
-    for (int vector = static_cast<int>(int64_t{vectors} * share / shares);
-         vector < end; vector += count) {
-      const int tile = vector / tile_vectors();
-      const int first = vector % tile_vectors();
-      count = std::min(tile_vectors() - first, end - vector);
-      const FloatBand band =
-          BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
-      Store(band, FloatBandStart(tiling_, band), first, count,
-            workspace.shared_sums + SumsFloats() * tile, workspace.discarded,
-            call.output);
-    }
+    TileShares(call.shared_tiles, 1, 1, tile_vectors())
+        .ForEach(share, shares, [&](int64_t tile, int first, int vectors) {
+          const FloatBand band =
+              BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
+          Store(band, FloatBandStart(tiling_, band), first, vectors,
+                workspace.shared_sums + SumsFloats() * tile,
+                workspace.discarded, call.output);
+        });
   }
 
   int tile_vectors() const {

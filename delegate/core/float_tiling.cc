@@ -100,6 +100,14 @@ double Cost(const FloatTiling& tiling, const Geometry& geometry,
   return tile * tiling.strips * tiling.TilesOf(geometry.output.height);
 }
 
+// Whether a tile alone fills more than a band may, because it reaches into rows
+// that are longer than itself: narrower strips then take less.
+bool IsTooWide(const FloatTiling& tiling, int channels) {
+  const size_t rows = size_t(1 + tiling.vertical.reach) * tiling.pitch;
+  return tiling.pitch > tiling.kernel->pixels &&
+         sizeof(float) * rows * tiling.phases() * channels > kBandBytes;
+}
+
 void SizePlanes(const Geometry& geometry, FloatTiling* tiling) {
   const int channels = geometry.input.channels;
   const FloatKernel& kernel = *tiling->kernel;
@@ -154,7 +162,8 @@ FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
     for (int strips = 1;; strips = DivideUp(width, tiling.columns - 1)) {
       const bool narrow = DivideUp(width, strips) < kernel->lanes / 2;
       if (narrow && best.kernel == kernel) break;
-      if (CutStrips(geometry, strips, &tiling)) {
+      if (CutStrips(geometry, strips, &tiling) &&
+          !IsTooWide(tiling, geometry.input.channels)) {
         const double cost = Cost(tiling, geometry, kept_channels);
         if (best.kernel == nullptr || cost < best_cost) {
           best = tiling;

@@ -12,6 +12,7 @@
 #include "delegate/core/pointwise_pixels.h"
 #include "delegate/core/pointwise_stream.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/core/tile_shares.h"
 
 namespace tf_pconv {
 namespace {
@@ -37,7 +38,12 @@ class PointwiseConv : public PatternConv {
   ActivationShape output_shape() const override { return geometry_.output; }
 
   size_t WorkspaceBytes(int threads) const override {
-    return ThreadBytes() * threads;
+    const ActivationShape& shape = geometry_.output;
+    const int64_t tiles =
+        TilesOf(int64_t{shape.batch} * shape.height * shape.width);
+    const int64_t shared =
+        threads == 1 ? 0 : std::min<int64_t>(tiles, kManyTiles * threads);
+    return ThreadBytes() * threads + OutputsBytes() * shared;
   }
 
   RowRange InputRows(RowRange rows) const override {
@@ -55,7 +61,16 @@ class PointwiseConv : public PatternConv {
                  static_cast<uint8_t*>(workspace),
                  rows,
                  int64_t{shape.batch} * (rows.end - rows.begin) * shape.width};
-    RunShares(pool, RunShare, &call);
+    const int threads = pool == nullptr ? 1 : pool->threads();
+    if (SharingFiltersPays(kernels_, 0, kernels_.back()->pixels, call.pixels,
+                           threads, [this](const PointwiseKernel& kernel) {
+                             return TileWork(kernel);
+                           })) {
+      RunShares(pool, MultiplyShare, &call);
+      RunShares(pool, StoreShare, &call);
+    } else {
+      RunShares(pool, RunShare, &call);
+    }
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -80,69 +95,143 @@ class PointwiseConv : public PatternConv {
   size_t PlanesBytes() const {
     return AlignUp(size_t(shape_.channels) * kernel_.plane_bytes);
   }
-  // One row more than there are filters, for those that fill up groups.
+  // Outputs of a tile.
   size_t OutputsBytes() const {
-    return AlignUp(size_t(shape_.filters + 1) * kernel_.pixels);
+    return AlignUp(size_t(stream_.rows) * kernel_.pixels);
   }
   size_t DiscardedBytes() const { return AlignUp(shape_.filters); }
   size_t ThreadBytes() const {
     return PlanesBytes() + OutputsBytes() + DiscardedBytes();
   }
 
-  // The smallest tile that holds `pixels` pixels, or the largest there is.
-  const PointwiseKernel& KernelFor(int64_t pixels) const {
-    const PointwiseKernel* chosen = kernels_.front();
-    for (const PointwiseKernel* kernel : kernels_) {
-      if (kernel->pixels >= pixels) chosen = kernel;
-    }
-    return *chosen;
+  // What a thread works on.
+  struct Workspace {
+    Workspace(const PointwiseConv& conv, const Call& call, int share,
+              int shares)
+        : planes(call.workspace + conv.ThreadBytes() * share),
+          outputs(reinterpret_cast<int8_t*>(planes + conv.PlanesBytes())),
+          discarded(outputs + conv.OutputsBytes()),
+          shared_outputs(reinterpret_cast<int8_t*>(
+              call.workspace + conv.ThreadBytes() * shares)) {}
+
+    uint8_t* planes;
+    int8_t* outputs;
+    int8_t* discarded;
+    int8_t* shared_outputs;  // of all tiles; for all threads
+  };
+
+  struct Tile {
+    const PointwiseKernel& kernel;
+    int64_t first;
+    int count;
+  };
+
+  // The tile that begins with a pixel; pixels up to `end` follow.
+  Tile TileFrom(int64_t first, int64_t end) const {
+    const PointwiseKernel& kernel =
+        *kernels_[TileKernel(kernels_, end - first)];
+    const int count =
+        static_cast<int>(std::min<int64_t>(kernel.pixels, end - first));
+    return {kernel, first, count};
   }
 
+  int64_t TilesOf(int64_t pixels) const {
+    return (pixels + kernel_.pixels - 1) / kernel_.pixels;
+  }
+
+  // In pixels of the largest tile: half of the work is that of whole planes.
+  int TileWork(const PointwiseKernel& kernel) const {
+    return (kernel_.pixels + kernel.pixels) / 2;
+  }
+
+  // Computes tiles, with all filters.
   static void RunShare(void* context, int share, int shares) {
     const Call& call = *static_cast<Call*>(context);
-    call.conv->RunTiles(call, share, shares);
-  }
-
-  void RunTiles(const Call& call, int share, int shares) const {
-    uint8_t* planes = call.workspace + ThreadBytes() * share;
-    int8_t* outputs = reinterpret_cast<int8_t*>(planes + PlanesBytes());
-    int8_t* discarded = outputs + OutputsBytes();
-
-    PointwiseMultiplyArgs args = {};
-    args.planes = planes;
-    args.stream = stream_.words.data();
-    args.groups = stream_.groups;
-    args.outputs = outputs;
-    args.min = static_cast<int8_t>(stage_.min);
-    args.max = static_cast<int8_t>(stage_.max);
-    args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
-
+    const PointwiseConv& conv = *call.conv;
+    const Workspace workspace(conv, call, share, shares);
     // Shares are whole small tiles.
-    const int unit = kernels_.back()->pixels;
+    const int unit = conv.kernels_.back()->pixels;
     const int64_t units = (call.pixels + unit - 1) / unit;
     const int64_t end =
         std::min(units * (share + 1) / shares * unit, call.pixels);
     TilePixels pixels;
     for (int64_t pixel = units * share / shares * unit; pixel < end;) {
-      const PointwiseKernel& kernel = KernelFor(end - pixel);
-      const int count =
-          static_cast<int>(std::min<int64_t>(kernel.pixels, end - pixel));
-      FindPixels(call, kernel, pixel, count, discarded, &pixels);
-      Pack(kernel, pixels, planes);
-      kernel.multiply(&args);
-      Store(kernel, outputs, pixels);
-      pixel += count;
+      const Tile tile = conv.TileFrom(pixel, end);
+      conv.FindPixels(call, tile, workspace.discarded, &pixels);
+      conv.Pack(tile.kernel, pixels, workspace.planes);
+      conv.Multiply(tile.kernel, workspace.planes, 0, conv.stream_.groups,
+                    workspace.outputs);
+      conv.Store(tile.kernel, workspace.outputs, 0, conv.shape_.filters,
+                 &pixels);
+      pixel += tile.count;
     }
   }
 
-  // Finds what a tile of `count` pixels is packed from and stored to.
-  void FindPixels(const Call& call, const PointwiseKernel& kernel,
-                  int64_t first, int count, int8_t* discarded,
+  TileShares SharesOf(const Call& call, int parts) const {
+    const int64_t tiles = TilesOf(call.pixels);
+    const Tile last = TileFrom((tiles - 1) * kernel_.pixels, call.pixels);
+    return TileShares(tiles, TileWork(kernel_), TileWork(last.kernel), parts);
+  }
+
+  // Computes some filters of tiles that all threads share.
+  static void MultiplyShare(void* context, int share, int shares) {
+    const Call& call = *static_cast<Call*>(context);
+    const PointwiseConv& conv = *call.conv;
+    const Workspace workspace(conv, call, share, shares);
+    TilePixels pixels;
+    conv.SharesOf(call, conv.stream_.groups)
+        .ForEach(share, shares, [&](int64_t index, int first, int groups) {
+          const Tile tile =
+              conv.TileFrom(index * conv.kernel_.pixels, call.pixels);
+          conv.FindPixels(call, tile, workspace.discarded, &pixels);
+          conv.Pack(tile.kernel, pixels, workspace.planes);
+          conv.Multiply(tile.kernel, workspace.planes, first, groups,
+                        workspace.shared_outputs + conv.OutputsBytes() * index);
+        });
+  }
+
+  // Stores some channels of shared tiles.
+  static void StoreShare(void* context, int share, int shares) {
+    const Call& call = *static_cast<Call*>(context);
+    const PointwiseConv& conv = *call.conv;
+    const Workspace workspace(conv, call, share, shares);
+    const int blocks = std::max(conv.shape_.filters / kTransposedChannels, 1);
+    TilePixels pixels;
+    conv.SharesOf(call, blocks)
+        .ForEach(share, shares, [&](int64_t index, int first, int count) {
+          const Tile tile =
+              conv.TileFrom(index * conv.kernel_.pixels, call.pixels);
+          conv.FindPixels(call, tile, workspace.discarded, &pixels);
+          const int begin = first * kTransposedChannels;
+          const int end = first + count == blocks
+                              ? conv.shape_.filters
+                              : begin + count * kTransposedChannels;
+          conv.Store(tile.kernel,
+                     workspace.shared_outputs + conv.OutputsBytes() * index,
+                     begin, end - begin, &pixels);
+        });
+  }
+
+  void Multiply(const PointwiseKernel& kernel, const uint8_t* planes,
+                int first_group, int groups, int8_t* outputs) const {
+    PointwiseMultiplyArgs args = {};
+    args.planes = planes;
+    args.stream = stream_.words.data() + stream_.group_begin[first_group];
+    args.groups = groups;
+    args.outputs = outputs;
+    args.min = static_cast<int8_t>(stage_.min);
+    args.max = static_cast<int8_t>(stage_.max);
+    args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
+    kernel.multiply(&args);
+  }
+
+  // Finds what a tile is packed from and stored to.
+  void FindPixels(const Call& call, const Tile& tile, int8_t* discarded,
                   TilePixels* pixels) const {
-    std::fill_n(pixels->outputs, kernel.pixels, discarded);
+    std::fill_n(pixels->outputs, tile.kernel.pixels, discarded);
     PixelCursor<int8_t> cursor(geometry_, call.rows, call.input, call.output,
-                               first);
-    const int lanes = kernel.plane_bytes / kPointwiseLaneBytes;
+                               tile.first);
+    const int lanes = tile.kernel.plane_bytes / kPointwiseLaneBytes;
     int found = 0;
     for (int quad = 0; quad < kPointwiseLaneBytes; quad += kPointwiseQuad) {
       for (int lane = 0; lane < lanes; ++lane) {
@@ -152,9 +241,9 @@ class PointwiseConv : public PatternConv {
           // What lies beyond the tile or the last pixel repeats that: nobody
           // reads it.
           inputs[i] = cursor.input();
-          if (found == count) continue;
+          if (found == tile.count) continue;
           pixels->outputs[found] = cursor.output();
-          if (++found < count) cursor.Next();
+          if (++found < tile.count) cursor.Next();
         }
       }
     }
@@ -175,15 +264,19 @@ class PointwiseConv : public PatternConv {
     }
   }
 
-  void Store(const PointwiseKernel& kernel, const int8_t* outputs,
-             const TilePixels& pixels) const {
-    if (shape_.filters >= kTransposedChannels) {
-      kernel.store(outputs, shape_.filters, kernel.pixels, pixels.outputs);
+  // Writes `channels` outputs of a tile from `first` on; moves `pixels` there.
+  void Store(const PointwiseKernel& kernel, const int8_t* outputs, int first,
+             int channels, TilePixels* pixels) const {
+    outputs += ptrdiff_t{first} * kernel.pixels;
+    for (int i = 0; i < kernel.pixels; ++i) pixels->outputs[i] += first;
+    if (channels >= kTransposedChannels) {
+      kernel.store(outputs, channels, kernel.pixels, pixels->outputs);
       return;
     }
-    for (int filter = 0; filter < shape_.filters; ++filter) {
+    for (int channel = 0; channel < channels; ++channel) {
       for (int pixel = 0; pixel < kernel.pixels; ++pixel) {
-        pixels.outputs[pixel][filter] = outputs[filter * kernel.pixels + pixel];
+        pixels->outputs[pixel][channel] =
+            outputs[channel * kernel.pixels + pixel];
       }
     }
   }

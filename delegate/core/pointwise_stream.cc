@@ -90,8 +90,10 @@ class Packer {
                      });
     PointwiseStream stream;
     stream.groups = static_cast<int>(groups.size());
+    stream.rows = weights_.filters;
     for (const FilterGroup& group : groups) {
-      AppendHeader(group, &stream.words);
+      stream.group_begin.push_back(stream.words.size());
+      AppendHeader(group, &stream);
       AppendQuads(group, &stream.words);
     }
     return stream;
@@ -160,8 +162,8 @@ class Packer {
                                         : PairNeighbours(entries);
   }
 
-  void AppendHeader(const FilterGroup& group,
-                    std::vector<uint32_t>* words) const {
+  void AppendHeader(const FilterGroup& group, PointwiseStream* stream) const {
+    std::vector<uint32_t>* words = &stream->words;
     words->push_back(static_cast<uint32_t>(group.paired.pairs.size()));
     words->push_back(static_cast<uint32_t>(group.paired.singles.size()));
     const int filters = static_cast<int>(group.filters.size());
@@ -177,9 +179,10 @@ class Packer {
         words->push_back(word);
       }
     }
-    // Filters that fill up the group write to a row that nobody reads.
+    // Filters that fill up the group write to rows that nobody reads, each to
+    // its own: groups may run in several threads.
     for (int i = 0; i < kernel_.group_size; ++i) {
-      words->push_back(i < filters ? group.filters[i] : weights_.filters);
+      words->push_back(i < filters ? group.filters[i] : stream->rows++);
     }
   }
 

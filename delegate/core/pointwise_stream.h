@@ -1,6 +1,7 @@
 #ifndef TF_PCONV_DELEGATE_CORE_POINTWISE_STREAM_H_
 #define TF_PCONV_DELEGATE_CORE_POINTWISE_STREAM_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -30,6 +31,9 @@ namespace tf_pconv {
 struct PointwiseStream {
   int groups = 0;
   std::vector<uint32_t> words;
+  std::vector<size_t> group_begin;  // index into `words` of each group
+  int rows =
+      0;  // of outputs: of the filters, then of those that fill up groups
 };
 
 PointwiseStream PackPointwiseStream(const ConvDescription& description,

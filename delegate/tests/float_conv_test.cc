@@ -203,6 +203,16 @@ TEST_P(FloatKernelTest, RunsAgainAfterResize) {
   }
 }
 
+// However long rows are, only strips of them are packed.
+TEST_P(FloatKernelTest, WideImagesTakeLittleMemory) {
+  constexpr int kChannels = 64;
+  const Case test = MakeCase(4, kChannels, kernel().group_size, 3, 9000);
+  const RandomConv conv(test.conv);
+  const auto tested = CreateFloatConv(conv.description(), kernels());
+  ASSERT_TRUE(tested->Resize({1, 3, 9000, kChannels}).ok());
+  EXPECT_LT(tested->WorkspaceBytes(1), 1u << 20);
+}
+
 INSTANTIATE_TEST_SUITE_P(List, FloatKernelTest,
                          ::testing::ValuesIn(KernelsUnderTest(
                              native::kFloatKernels, emulated::kFloatKernels)),

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "delegate/core/alignment.h"
+
 namespace tf_pconv {
 namespace {
 
@@ -36,7 +38,7 @@ TEST(MemoryPlanTest, AChainAlternatesBetweenTwoBuffers) {
     uses.push_back({1000, step, step + 1});
   }
   const size_t total = PlanMemory(&uses);
-  EXPECT_EQ(total, 2 * Align(1000));
+  EXPECT_EQ(total, 2 * AlignUp(1000));
   ExpectNoOverlap(uses, total);
 }
 
@@ -56,7 +58,7 @@ TEST(MemoryPlanTest, RandomBuffersDoNotOverlap) {
       const int first = random() % 15;
       uses.push_back(
           {random() % 500, first, first + static_cast<int>(random() % 5)});
-      sum += Align(uses.back().bytes);
+      sum += AlignUp(uses.back().bytes);
     }
     const size_t total = PlanMemory(&uses);
     ExpectNoOverlap(uses, total);

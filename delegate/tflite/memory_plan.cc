@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "delegate/core/alignment.h"
+
 namespace tf_pconv {
 namespace {
 
@@ -17,7 +19,7 @@ size_t FindOffset(const BufferUse& use,
   for (const BufferUse* other : placed) {
     if (!InUseTogether(use, *other)) continue;
     if (other->offset >= offset + use.bytes) break;
-    offset = std::max(offset, Align(other->offset + other->bytes));
+    offset = std::max(offset, AlignUp(other->offset + other->bytes));
   }
   return offset;
 }
@@ -36,7 +38,7 @@ size_t PlanMemory(std::vector<BufferUse>* uses) {
   size_t total = 0;
   for (BufferUse* use : by_size) {
     use->offset = FindOffset(*use, placed);
-    total = std::max(total, Align(use->offset + use->bytes));
+    total = std::max(total, AlignUp(use->offset + use->bytes));
     placed.insert(std::upper_bound(placed.begin(), placed.end(), use,
                                    [](const BufferUse* a, const BufferUse* b) {
                                      return a->offset < b->offset;

@@ -6,12 +6,6 @@
 
 namespace tf_pconv {
 
-inline constexpr size_t kAlignment = 64;
-
-inline size_t Align(size_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
 // A buffer that holds a value from one pass to another, both included.
 struct BufferUse {
   size_t bytes = 0;

@@ -187,6 +187,12 @@ class Selector {
     Status status;
     selected.op = PatternConv::Create(conv.description, conv_options, &status);
     if (selected.op == nullptr) return status;
+    // Settles the kernel's tile, which the log names. A shape that does not fit
+    // is an error when it is run.
+    ActivationShape input;
+    if (ReadActivationShape(*FindTensor(*context_, conv.input), &input).ok()) {
+      static_cast<void>(selected.op->Resize(input));
+    }
     selection_->operators.push_back(std::move(selected));
     return Status();
   }

@@ -5,16 +5,12 @@
 #include <initializer_list>
 #include <utility>
 
+#include "delegate/core/alignment.h"
 #include "delegate/core/cpu.h"
 #include "delegate/tflite/conv_node.h"
 
 namespace tf_pconv {
 namespace {
-
-bool SameShape(const ActivationShape& a, const ActivationShape& b) {
-  return a.batch == b.batch && a.height == b.height && a.width == b.width &&
-         a.channels == b.channels;
-}
 
 // Gives a tensor of the runtime the shape that an operator makes.
 Status ResizeTensor(TfLiteContext* context, int index,
@@ -113,7 +109,7 @@ Status Region::InputShape(const TfLiteContext& context, int step,
           ReadActivationShape(context.tensors[node.inputs[i]], &input);
       if (!status.ok()) return status;
     }
-    if (i > 0 && !SameShape(input, *shape)) {
+    if (i > 0 && !(input == *shape)) {
       return Status::Error("its inputs differ in shape");
     }
     *shape = input;
@@ -153,7 +149,7 @@ Status Region::Allocate() {
   for (const Step& step : steps_) {
     workspace = std::max(workspace, step.op->WorkspaceBytes(pool_->threads()));
   }
-  const size_t bytes = workspace_offset_ + Align(workspace);
+  const size_t bytes = workspace_offset_ + AlignUp(workspace);
   memory_.reset();
   void* memory = nullptr;
   if (bytes > 0 && posix_memalign(&memory, kAlignment, bytes) != 0) {

@@ -1,0 +1,58 @@
+#include "delegate/core/tile_shares.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace tf_pconv {
+namespace {
+
+struct Case {
+  int tiles, tile_work, last_work, groups, shares;
+};
+
+class TileSharesTest : public testing::TestWithParam<Case> {};
+
+TEST_P(TileSharesTest, EveryGroupOfEveryTileBelongsToOneShare) {
+  const Case& test = GetParam();
+  const TileShares tested(test.tiles, test.tile_work, test.last_work,
+                          test.groups);
+  std::vector<int> seen(test.tiles * test.groups, 0);
+  for (int share = 0; share < test.shares; ++share) {
+    tested.ForEach(share, test.shares,
+                   [&](int64_t tile, int first, int groups) {
+                     ASSERT_LE(first + groups, test.groups);
+                     for (int i = first; i < first + groups; ++i) {
+                       ++seen[tile * test.groups + i];
+                     }
+                   });
+  }
+  for (int count : seen) EXPECT_EQ(count, 1);
+}
+
+// No share has more than its part of the work and a group of a tile.
+TEST_P(TileSharesTest, SharesAreEqual) {
+  const Case& test = GetParam();
+  const TileShares tested(test.tiles, test.tile_work, test.last_work,
+                          test.groups);
+  const double work = double(test.groups) *
+                      ((test.tiles - 1) * test.tile_work + test.last_work);
+  for (int share = 0; share < test.shares; ++share) {
+    double done = 0;
+    tested.ForEach(share, test.shares, [&](int64_t tile, int, int groups) {
+      done += double(groups) *
+              (tile == test.tiles - 1 ? test.last_work : test.tile_work);
+    });
+    EXPECT_LE(done, work / test.shares + test.tile_work);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cuts, TileSharesTest,
+    testing::Values(Case{1, 64, 64, 40, 2}, Case{4, 64, 16, 7, 2},
+                    Case{3, 80, 48, 128, 4}, Case{5, 1, 1, 3, 2},
+                    Case{2, 64, 32, 1, 7}, Case{1, 16, 16, 1, 3}));
+
+}  // namespace
+}  // namespace tf_pconv
