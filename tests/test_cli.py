@@ -255,7 +255,21 @@ def test_truncated_tflite_is_refused(refused, tmp_path):
     assert refused("inspect", path, code=1).startswith("tf-pconv: ")
 
 
-def test_bench_writes_json(tmp_path, capsys):
+@pytest.mark.parametrize("width", [80, 120])
+def test_bench_shows_names_and_speeds_at_any_width(width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    command = ["bench", "--layer", "16,16,6", "--seconds", "0", "--threads", "1"]
+    assert cli.main(command) == 0
+    shown = capsys.readouterr().out
+    table = shown.partition("kernels:")[0]
+    assert max(map(len, table.splitlines())) <= width
+    assert "…" not in table
+    assert "".join(table.split()).count("16,16,6") == 1
+    assert ("interval" in table) is (width == 120)
+
+
+def test_bench_writes_json(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     path, picture = tmp_path / "bench.json", tmp_path / "bench.svg"
     layer = ["--layer", "16,16,6", "--dtype", "int8", "--dtype", "fp32", "--group-size", "2"]
     command = ["bench", *layer, "--seconds", "0", "--json", str(path), "--plot", str(picture)]

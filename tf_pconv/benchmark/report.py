@@ -17,6 +17,9 @@ from tf_pconv.text_table import columns, to_text
 _WIDTH = 120
 """Columns of what is printed, where the terminal has them."""
 
+_WIDE = 110
+"""Columns below which the table leaves out intervals and differences, which --json has."""
+
 
 def print_results(
     comparisons: Sequence[Comparison], machine: Mapping[str, str], title: str = ""
@@ -28,11 +31,12 @@ def print_results(
         *(f"{key}: {value}" for key, value in machine.items()),
         *_versions(comparisons),
     ]
-    tables = [_to_table(comparisons, title)]
+    width = columns(_WIDTH)
+    tables = [_to_table(comparisons, title, is_wide=width >= _WIDE)]
     if any(comparison.delegate_footprint for comparison in comparisons):
         tables.append(_footprint_table(comparisons))
     lines = [*summaries(comparisons), *_absences(comparisons), "; ".join(facts)]
-    print(to_text(*tables, *lines, width=columns(_WIDTH)))
+    print(to_text(*tables, *lines, width=width))
 
 
 def summaries(comparisons: Sequence[Comparison]) -> list[str]:
@@ -98,14 +102,15 @@ def _absences(comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def _to_table(comparisons: Sequence[Comparison], title: str) -> Table:
+def _to_table(comparisons: Sequence[Comparison], title: str, is_wide: bool) -> Table:
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer or model", overflow="fold")
     for heading in ("nodes\ntaken", "delegate\n(ms)"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("dense engine", no_wrap=True)
     table.add_column("type", no_wrap=True)
-    for heading in ("(ms)", "speed-\nup", "95 %\ninterval", "exact", "differs\nby"):
+    details = ("95 %\ninterval", "exact", "differs\nby") if is_wide else ()
+    for heading in ("(ms)", "speed-\nup", *details):
         table.add_column(heading, justify="right", no_wrap=True)
     for comparison in comparisons:
         first = (
@@ -116,7 +121,7 @@ def _to_table(comparisons: Sequence[Comparison], title: str) -> Table:
         if not comparison.rivals:
             table.add_row(*first)
         for place, rival in enumerate(comparison.rivals):
-            table.add_row(*(first if place == 0 else ("", "", "")), *_cells(rival))
+            table.add_row(*(first if place == 0 else ("", "", "")), *_cells(rival, is_wide))
     return table
 
 
@@ -138,13 +143,13 @@ def _footprint_table(comparisons: Sequence[Comparison]) -> Table:
     return table
 
 
-def _cells(rival: Rival) -> tuple[str, ...]:
+def _cells(rival: Rival, is_wide: bool) -> tuple[str, ...]:
+    cells = (rival.engine, rival.numbers, f"{rival.ms:.3f}", f"{rival.speedup:.2f}x")
+    if not is_wide:
+        return cells
     difference = rival.largest_difference
     return (
-        rival.engine,
-        rival.numbers,
-        f"{rival.ms:.3f}",
-        f"{rival.speedup:.2f}x",
+        *cells,
         f"{rival.speedup_low:.2f}-{rival.speedup_high:.2f}",
         {True: "yes", False: "no", None: ""}[rival.exact],
         "" if difference is None else f"{difference:.2g}",
