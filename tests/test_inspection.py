@@ -7,7 +7,7 @@ from tflite_models import Conv, DepthwiseCase, ModelBuilder, chain, pattern_weig
 
 import tf_pconv
 from tf_pconv.lite import inspect, pack
-from tf_pconv.lite.inspection import _layer_names, format_bytes
+from tf_pconv.lite.inspection import format_bytes, layer_names
 
 
 @pytest.fixture
@@ -197,11 +197,11 @@ class TestTable:
             "vgg_1/a/b_1/depthwise",
             "vgg_1/c/Conv2D",
         ]
-        assert _layer_names(names) == ["conv", "a/b_1", "c"]
+        assert layer_names(names) == ["conv", "a/b_1", "c"]
 
     @pytest.mark.parametrize("names", [["m/a/convolution", "m/a/Conv2D"], ["weights", "weights_1"]])
     def test_names_stay_whole_where_short_ones_would_not_tell_layers_apart(self, names):
-        assert _layer_names(names) == names
+        assert layer_names(names) == names
 
 
 @pytest.mark.parametrize(

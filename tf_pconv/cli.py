@@ -1,4 +1,4 @@
-"""The command line `tf-pconv`: plan, prune, convert, inspect and time models.
+"""The command line `tf-pconv`: plan, prune, convert, inspect, time and tune models.
 
 Exit codes: 0 done; 1 the work failed; 2 the command line is wrong; 130 interrupted.
 """
@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 
 from tf_pconv import __version__
-from tf_pconv.commands import bench, convert, inspect, plan, prune
+from tf_pconv.commands import bench, convert, inspect, plan, prune, tune
 from tf_pconv.commands.command import PROGRAM, UsageError
 
 COMMANDS = {
-    command.COMMAND.name: command.COMMAND for command in (plan, prune, convert, inspect, bench)
+    command.COMMAND.name: command.COMMAND
+    for command in (plan, prune, convert, inspect, bench, tune)
 }
 
 
@@ -36,12 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             _run(arguments)
     except (UsageError, flags.Error) as error:
         return _fail(error, 2)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         return _fail(error, 1)
     except MemoryError:
         return _fail("there is not enough memory.", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written.", 130)
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "interrupted; nothing was written.", 130)
     return 0
 
 

@@ -60,6 +60,7 @@ def load_delegate(options: Mapping[str, Any] | None = None) -> Any:
             - `num_threads`: 1 to 256. Default: the interpreter's `num_threads`.
             - `kernel`: Name of the kernel to use. Default: the fastest for this processor, whose
               speed is also what `min_speedup` goes by if another is named.
+            - `tuning`: Path of a tuning file, see `tf_pconv.lite.tune`. Default: none.
             - `min_speedup`: Predicted gain from which CONV_2D and DENSIFY are taken from the
               runtime, at least 0; 0 takes all that follow patterns. Default: 1.1. `PConv2D` is
               always taken.

@@ -21,8 +21,9 @@ namespace {
 class FloatConv : public PatternConv {
  public:
   FloatConv(const ConvDescription& description,
-            std::vector<const FloatKernel*> kernels)
-      : kernels_(std::move(kernels)),
+            std::vector<const FloatKernel*> kernels, const ConvTuning& tuning)
+      : block_bytes_(tuning.block_bytes),
+        kernels_(std::move(kernels)),
         shape_(description),
         weights_(*description.weights),
         zeros_(shape_.channels, 0.0f),
@@ -37,7 +38,8 @@ class FloatConv : public PatternConv {
     if (!status.ok()) return status;
     const double kept_channels =
         double(weights_.kernels.size()) / weights_.groups();
-    tiling_ = ChooseFloatTiling(geometry_, kept_channels, kernels_);
+    tiling_ =
+        ChooseFloatTiling(geometry_, kept_channels, kernels_, block_bytes_);
     stream_ = PackFloatStream(weights_, tiling_);
     rows_ = store_.RowOffsets(stream_.rows, *tiling_.kernel);
     return status;
@@ -256,6 +258,7 @@ class FloatConv : public PatternConv {
     }
   }
 
+  const int block_bytes_;  // 0: the default
   std::vector<const FloatKernel*> kernels_;
   ConvShape shape_;
   PatternWeights weights_;
@@ -270,9 +273,10 @@ class FloatConv : public PatternConv {
 }  // namespace
 
 std::unique_ptr<PatternConv> CreateFloatConv(
-    const ConvDescription& description,
-    std::vector<const FloatKernel*> kernels) {
-  return std::make_unique<FloatConv>(description, std::move(kernels));
+    const ConvDescription& description, std::vector<const FloatKernel*> kernels,
+    const ConvTuning& tuning) {
+  if (IsSet(tuning.kernel)) kernels.resize(1);
+  return std::make_unique<FloatConv>(description, std::move(kernels), tuning);
 }
 
 }  // namespace tf_pconv

@@ -22,8 +22,10 @@ namespace {
 class FloatPointwiseConv : public PatternConv {
  public:
   FloatPointwiseConv(const ConvDescription& description,
-                     std::vector<const FloatKernel*> kernels)
-      : kernels_(std::move(kernels)),
+                     std::vector<const FloatKernel*> kernels,
+                     const ConvTuning& tuning)
+      : block_bytes_(tuning.block_bytes),
+        kernels_(std::move(kernels)),
         shape_(description),
         weights_(*description.weights),
         store_(description) {
@@ -40,7 +42,8 @@ class FloatPointwiseConv : public PatternConv {
     if (stream_.units != 0 && tiling_.kernel == kernels_[largest_]) {
       return status;
     }
-    tiling_ = PointwiseTiling(*kernels_[largest_], shape_.channels);
+    tiling_ =
+        PointwiseTiling(*kernels_[largest_], shape_.channels, block_bytes_);
     stream_ = PackFloatStream(weights_, tiling_);
     rows_.clear();
     for (const FloatKernel* kernel : kernels_) {
@@ -263,6 +266,7 @@ class FloatPointwiseConv : public PatternConv {
     }
   }
 
+  const int block_bytes_;  // 0: the default
   const std::vector<const FloatKernel*> kernels_;
   const ConvShape shape_;
   const PatternWeights weights_;
@@ -278,9 +282,10 @@ class FloatPointwiseConv : public PatternConv {
 }  // namespace
 
 std::unique_ptr<PatternConv> CreateFloatPointwiseConv(
-    const ConvDescription& description,
-    std::vector<const FloatKernel*> kernels) {
-  return std::make_unique<FloatPointwiseConv>(description, std::move(kernels));
+    const ConvDescription& description, std::vector<const FloatKernel*> kernels,
+    const ConvTuning& tuning) {
+  return std::make_unique<FloatPointwiseConv>(description, std::move(kernels),
+                                              tuning);
 }
 
 }  // namespace tf_pconv

@@ -10,12 +10,12 @@
 namespace tf_pconv {
 
 // A float32 1x1 convolution with connectivity sparsity that runs `kernels`,
-// which differ in their tiles only; the largest tile comes first. The
-// description has been checked, and the processor must be able to run the
-// kernels.
+// which differ in their tiles only; the largest tile comes first. Of `tuning`
+// only block_bytes is read. The description has been checked, and the processor
+// must be able to run the kernels.
 std::unique_ptr<PatternConv> CreateFloatPointwiseConv(
-    const ConvDescription& description,
-    std::vector<const FloatKernel*> kernels);
+    const ConvDescription& description, std::vector<const FloatKernel*> kernels,
+    const ConvTuning& tuning = {});
 
 }  // namespace tf_pconv
 

@@ -74,10 +74,14 @@ size_t TileInputs(const FloatTiling& tiling) {
          std::min(pixels + reach * tiling.pitch, (1 + reach) * pixels);
 }
 
+size_t BlockBytes(const FloatKernel& kernel, int tuned) {
+  if (tuned > 0) return tuned;
+  return kernel.group_size <= kNearGroupSize ? kNearBytes : kFarBytes;
+}
+
 int BlockChannels(const FloatTiling& tiling, int channels) {
-  const size_t bytes =
-      tiling.kernel->group_size <= kNearGroupSize ? kNearBytes : kFarBytes;
-  return EqualPart(channels, bytes / (sizeof(float) * TileInputs(tiling)));
+  return EqualPart(channels,
+                   tiling.block_bytes / (sizeof(float) * TileInputs(tiling)));
 }
 
 // The work of a tiling for one filter group, in vector operations.
@@ -133,9 +137,11 @@ void SizePlanes(const Geometry& geometry, FloatTiling* tiling) {
 
 }  // namespace
 
-FloatTiling PointwiseTiling(const FloatKernel& kernel, int channels) {
+FloatTiling PointwiseTiling(const FloatKernel& kernel, int channels,
+                            int block_bytes) {
   FloatTiling tiling;
   tiling.kernel = &kernel;
+  tiling.block_bytes = BlockBytes(kernel, block_bytes);
   tiling.vertical.phases = tiling.horizontal.phases = 1;
   tiling.plane_floats = kernel.pixels;
   tiling.block_channels = BlockChannels(tiling, channels);
@@ -148,13 +154,15 @@ int FloatTiling::TilesOf(int rows) const {
 }
 
 FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
-                              const std::vector<const FloatKernel*>& kernels) {
+                              const std::vector<const FloatKernel*>& kernels,
+                              int block_bytes) {
   const int width = geometry.output.width;
   FloatTiling best;
   double best_cost = 0;
   for (const FloatKernel* kernel : kernels) {
     FloatTiling tiling;
     tiling.kernel = kernel;
+    tiling.block_bytes = BlockBytes(*kernel, block_bytes);
     tiling.vertical = MakeTapAxis(geometry.stride_height, geometry.pad_top);
     tiling.horizontal = MakeTapAxis(geometry.stride_width, geometry.pad_left);
     // Each width of a strip that divides the image into another number of them.

@@ -44,6 +44,7 @@ struct FloatTiling {
   size_t plane_floats = 0;
   // Channels that one call of the kernel takes, whose inputs stay in cache
   // while all filters read them.
+  size_t block_bytes = 0;
   int block_channels = 0;
 
   int phases() const { return vertical.phases * horizontal.phases; }
@@ -53,13 +54,16 @@ struct FloatTiling {
 };
 
 // The tiling with the least work among those of `kernels`, which have one group
-// size, for filters that keep `kept_channels` on average.
+// size, for filters that keep `kept_channels` on average. The inputs of a block
+// of channels take `block_bytes`; 0: the default.
 FloatTiling ChooseFloatTiling(const Geometry& geometry, double kept_channels,
-                              const std::vector<const FloatKernel*>& kernels);
+                              const std::vector<const FloatKernel*>& kernels,
+                              int block_bytes);
 
 // The tiling of a 1x1 convolution: tiles are runs of outputs, whose inputs are
 // packed tile by tile.
-FloatTiling PointwiseTiling(const FloatKernel& kernel, int channels);
+FloatTiling PointwiseTiling(const FloatKernel& kernel, int channels,
+                            int block_bytes);
 
 }  // namespace tf_pconv
 

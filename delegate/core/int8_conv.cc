@@ -25,9 +25,9 @@ constexpr int kTransposedChannels = 16;
 // in cache while all filters read them.
 constexpr int kPassBytes = 64 * 1024;
 
-// Channels of a pass: as few passes as kPassBytes allows, of equal length.
-int PassChannels(int channels, size_t channel_bytes) {
-  const int most = std::max(static_cast<int>(kPassBytes / channel_bytes),
+// Channels of a pass: as few passes as `pass_bytes` allows, of equal length.
+int PassChannels(int channels, size_t channel_bytes, int pass_bytes) {
+  const int most = std::max(static_cast<int>(pass_bytes / channel_bytes),
                             kTransposedChannels);
   const int passes = (channels + most - 1) / most;
   const int equal = (channels + passes - 1) / passes;
@@ -39,7 +39,8 @@ int PassChannels(int channels, size_t channel_bytes) {
 class Int8Conv : public PatternConv {
  public:
   Int8Conv(const ConvDescription& description,
-           const std::vector<const Int8Kernel*>& kernels)
+           const std::vector<const Int8Kernel*>& kernels,
+           const ConvTuning& tuning)
       : tilings_(MakeInt8Tilings(description, kernels)),
         tiling_(&tilings_.front()),
         shape_(description),
@@ -51,8 +52,10 @@ class Int8Conv : public PatternConv {
       channel_bytes =
           std::max(channel_bytes, tiling.tiles.front().channel_bytes());
     }
-    stream_ = PackInt8Stream(description, stage_, kernel(),
-                             PassChannels(shape_.channels, channel_bytes));
+    const int bytes = tuning.block_bytes > 0 ? tuning.block_bytes : kPassBytes;
+    stream_ =
+        PackInt8Stream(description, stage_, kernel(),
+                       PassChannels(shape_.channels, channel_bytes, bytes));
   }
 
   Status Resize(const ActivationShape& input) override {
@@ -424,9 +427,9 @@ class Int8Conv : public PatternConv {
 }  // namespace
 
 std::unique_ptr<PatternConv> CreateInt8Conv(
-    const ConvDescription& description,
-    std::vector<const Int8Kernel*> kernels) {
-  return std::make_unique<Int8Conv>(description, kernels);
+    const ConvDescription& description, std::vector<const Int8Kernel*> kernels,
+    const ConvTuning& tuning) {
+  return std::make_unique<Int8Conv>(description, kernels, tuning);
 }
 
 }  // namespace tf_pconv

@@ -12,10 +12,11 @@ namespace tf_pconv {
 // An int8 pattern convolution that runs `kernels`: one or more of which one can
 // run it, and which differ in their blocks and tiles only. Resize settles the
 // block; tiles come largest first, and the smaller ones compute what is left
-// when no large one fits. The description has been checked, and the processor
-// must be able to run the kernels.
+// when no large one fits. Of `tuning` only block_bytes is read. The description
+// has been checked, and the processor must be able to run the kernels.
 std::unique_ptr<PatternConv> CreateInt8Conv(
-    const ConvDescription& description, std::vector<const Int8Kernel*> kernels);
+    const ConvDescription& description, std::vector<const Int8Kernel*> kernels,
+    const ConvTuning& tuning = {});
 
 }  // namespace tf_pconv
 

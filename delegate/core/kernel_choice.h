@@ -85,6 +85,27 @@ const Kernel* FastestKernel(const Kernel* const* table, uint32_t features) {
   return fastest;
 }
 
+// A kernel and those accepted that differ from it in nothing but a smaller
+// tile, largest first.
+template <typename Kernel, typename Accepts>
+std::vector<const Kernel*> KernelFamily(const Kernel* const* table,
+                                        const Kernel& largest,
+                                        Accepts accepts) {
+  std::vector<const Kernel*> kernels = {&largest};
+  for (; *table != nullptr; ++table) {
+    const Kernel& kernel = **table;
+    if (kernel.features == largest.features &&
+        kernel.group_size == largest.group_size &&
+        kernel.pixels < largest.pixels && accepts(kernel)) {
+      kernels.push_back(&kernel);
+    }
+  }
+  std::sort(
+      kernels.begin(), kernels.end(),
+      [](const Kernel* a, const Kernel* b) { return a->pixels > b->pixels; });
+  return kernels;
+}
+
 }  // namespace tf_pconv
 
 #endif  // TF_PCONV_DELEGATE_CORE_KERNEL_CHOICE_H_

@@ -34,6 +34,43 @@ bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
                      description.stride_width);
 }
 
+// A kernel and those of its family that compute what is left of an image.
+template <typename Kernel>
+std::vector<const Kernel*> Family(const Kernel* const* table,
+                                  const Kernel& kernel) {
+  return KernelFamily(table, kernel, [](const Kernel&) { return true; });
+}
+std::vector<const Int8Kernel*> Family(const Int8Kernel* const* table,
+                                      const Int8Kernel& kernel) {
+  return KernelFamily(table, kernel, [&kernel](const Int8Kernel& other) {
+    return other.block.rows == kernel.block.rows &&
+           other.block.columns == kernel.block.columns;
+  });
+}
+std::vector<const DepthwiseKernel*> Family(const DepthwiseKernel* const*,
+                                           const DepthwiseKernel& kernel) {
+  return {&kernel};
+}
+
+// Writes the names of the kernels that the processor can run.
+template <typename Kernel>
+void ListUsable(const Kernel* const* table, const ConvDescription& description,
+                char* names, size_t size) {
+  const uint32_t features = CpuFeatures();
+  if (size == 0) return;
+  names[0] = '\0';
+  for (size_t length = 0; *table != nullptr; ++table) {
+    if (!CanRun(**table, features) || !Fits(**table, description)) continue;
+    const int written = std::snprintf(names + length, size - length, "%s%s",
+                                      length == 0 ? "" : ", ", (*table)->name);
+    if (written < 0 || written >= static_cast<int>(size - length)) {
+      names[length] = '\0';
+      return;
+    }
+    length += written;
+  }
+}
+
 // The kernels of a table that run the filter groups of a convolution fastest.
 template <typename Kernel>
 std::vector<const Kernel*> Fastest(const Kernel* const* table,
@@ -54,19 +91,12 @@ Status UnusableKernel(const char* name, const Kernel* const* table,
                        : !CanRun(*known, features)
                            ? "needs instructions that this processor lacks"
                            : "does not compute these strides";
-  char names[1000] = {};
-  size_t length = 0;
-  for (; *table != nullptr; ++table) {
-    if (!CanRun(**table, features) || !Fits(**table, description)) continue;
-    const int written = std::snprintf(names + length, sizeof(names) - length,
-                                      ", %s", (*table)->name);
-    if (written > 0) length += written;
-    if (length >= sizeof(names)) break;
-  }
+  char names[1000];
+  ListUsable(table, description, names, sizeof(names));
   return Status::Error(
       "kernel \"%s\" %s; accepted for this convolution on this processor: "
-      "%s%s",
-      name, reason, kReferenceKernelName, names);
+      "%s%s%s",
+      name, reason, kReferenceKernelName, names[0] == '\0' ? "" : ", ", names);
 }
 
 // The kernels to run: the one of that name, or the fastest, which `kernels`
@@ -76,8 +106,9 @@ Status ChooseKernels(const ConvDescription& description,
                      const PatternConvOptions& options,
                      const Kernel* const* table,
                      std::vector<const Kernel*>* kernels) {
-  const char* name = options.kernel == nullptr ? "" : options.kernel;
-  if (name[0] == '\0') return Status();
+  const bool is_named = IsSet(options.kernel);
+  const char* name = is_named ? options.kernel : options.tuning.kernel;
+  if (!IsSet(name)) return Status();
   if (std::strcmp(name, kReferenceKernelName) == 0) {
     kernels->clear();
     return Status();
@@ -88,14 +119,16 @@ Status ChooseKernels(const ConvDescription& description,
       !Fits(*kernel, description)) {
     return UnusableKernel(name, table, description, features);
   }
-  *kernels = {kernel};
+  *kernels =
+      is_named ? std::vector<const Kernel*>{kernel} : Family(table, *kernel);
   return Status();
 }
 
 // How convolutions of a table's kernels are made; the largest tile comes first.
 template <typename Kernel>
 using Make = std::unique_ptr<PatternConv> (*)(const ConvDescription&,
-                                              std::vector<const Kernel*>);
+                                              std::vector<const Kernel*>,
+                                              const ConvTuning&);
 
 // The convolution with kernels of the table. Null, without an error, means the
 // reference.
@@ -108,7 +141,7 @@ std::unique_ptr<PatternConv> MakeFrom(const Kernel* const* table,
   auto kernels = Fastest(table, CpuFeatures(), description.weights->group_size);
   *status = ChooseKernels(description, options, table, &kernels);
   if (!status->ok() || kernels.empty()) return nullptr;
-  return make(description, std::move(kernels));
+  return make(description, std::move(kernels), options.tuning);
 }
 
 // None for float32, nor for few channels.
@@ -141,8 +174,14 @@ std::unique_ptr<PatternConv> MakeForProcessor(
   }
   const bool is_int8 = description.weights->type == DataType::kInt8;
   if (description.weights->kernel_side == 1) {
-    return is_int8 ? MakeFrom(native::kPointwiseKernels, CreatePointwiseConv,
-                              description, options, status)
+    // Its tiles are not cut into blocks of channels.
+    constexpr Make<PointwiseKernel> make_int8 =
+        [](const ConvDescription& conv,
+           std::vector<const PointwiseKernel*> kernels, const ConvTuning&) {
+          return CreatePointwiseConv(conv, std::move(kernels));
+        };
+    return is_int8 ? MakeFrom(native::kPointwiseKernels, make_int8, description,
+                              options, status)
                    : MakeFrom(native::kFloatPointwiseKernels,
                               CreateFloatPointwiseConv, description, options,
                               status);
@@ -163,6 +202,21 @@ std::unique_ptr<PatternConv> PatternConv::Create(
   auto conv = MakeForProcessor(description, options, status);
   if (conv != nullptr || !status->ok()) return conv;
   return CreateReferenceConv(description);
+}
+
+void ListKernels(const ConvDescription& description, char* names, size_t size) {
+  const auto list = [&](const auto* const* table) {
+    ListUsable(table, description, names, size);
+  };
+  const bool is_int8 = description.type() == DataType::kInt8;
+  if (description.depthwise != nullptr) {
+    list(DepthwiseKernels(*description.depthwise));
+  } else if (description.kernel_side() == 1) {
+    is_int8 ? list(native::kPointwiseKernels)
+            : list(native::kFloatPointwiseKernels);
+  } else {
+    is_int8 ? list(native::kInt8Kernels) : list(native::kFloatKernels);
+  }
 }
 
 }  // namespace tf_pconv

@@ -1,6 +1,7 @@
 #ifndef TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_
 #define TF_PCONV_DELEGATE_CORE_PATTERN_CONV_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -50,10 +51,29 @@ struct ConvDescription {
   }
 };
 
+inline constexpr size_t kMaxKernelName = 63;  // characters
+
+// How a convolution is computed, as far as its speed depends on it: data that a
+// tuner finds by measuring. The library chooses what is left null, empty or 0.
+struct ConvTuning {
+  // Kernel to use; where kernels of one convolution take turns, that of the
+  // largest tile, with those of smaller tiles for what is left of an image.
+  const char* kernel = nullptr;
+  // Inputs of a tile that one block of channels takes: they stay in cache while
+  // all filters read them.
+  int block_bytes = 0;
+};
+
+// Whether a kernel is named.
+inline bool IsSet(const char* kernel) {
+  return kernel != nullptr && kernel[0] != '\0';
+}
+
 struct PatternConvOptions {
-  // Kernel of the list to use; null or empty chooses the fastest that this
+  // The only kernel to use; null or empty chooses the fastest that this
   // processor can run. An unknown or unusable name is an error.
   const char* kernel = nullptr;
+  ConvTuning tuning;  // its kernel gives way to that above
 };
 
 // A convolution packed for this processor: one whose weights follow patterns,
@@ -72,6 +92,10 @@ class PatternConv : public Operator {
     RunRows(&input, output, {0, output_shape().height}, workspace, pool);
   }
 };
+
+// Writes the names of the kernels that can run the convolution on this
+// processor, as many as fit, with ", " between them.
+void ListKernels(const ConvDescription& description, char* names, size_t size);
 
 // How many times faster than a good dense convolution of the same type it is
 // expected to be on this processor, layout changes included.

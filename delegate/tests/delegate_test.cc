@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
@@ -12,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "delegate/core/cpu.h"
+#include "delegate/core/processor.h"
 #include "delegate/tests/fake_graph.h"
 #include "delegate/tests/fkw_file.h"
 #include "delegate/tflite/partition.h"
@@ -224,7 +228,7 @@ TEST(DelegateTest, ABufferLivesUntilItsLastReader) {
   graph.SetOutputs({third, last});
   Options options = TestOptions();
   // It writes while it reads, so that no buffer may be both.
-  std::string("reference").copy(options.kernel, Options::kMaxKernelName);
+  std::string("reference").copy(options.kernel, kMaxKernelName);
   auto delegate = MakeDelegate(options);
   ASSERT_EQ(graph.Delegate(delegate.get()), kTfLiteOk) << graph.error();
   ASSERT_EQ(graph.Prepare(), kTfLiteOk) << graph.error();
@@ -659,10 +663,79 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(DelegateTest, UnknownKernelIsAnError) {
   Options options = TestOptions();
-  std::string("no-such-kernel").copy(options.kernel, Options::kMaxKernelName);
+  std::string("no-such-kernel").copy(options.kernel, kMaxKernelName);
   Status status;
   EXPECT_EQ(CreateDelegate(options, &status), nullptr);
   EXPECT_THAT(status.message(), HasSubstr("'no-such-kernel'"));
+}
+
+// A tuning file for this processor.
+class TuningFile {
+ public:
+  explicit TuningFile(const std::string& layers)
+      : path_(testing::TempDir() + "tuning.txt") {
+    std::ofstream(path_) << "tf_pconv tuning 1\nprocessor "
+                         << ProcessorName().text << "\n"
+                         << layers;
+  }
+  ~TuningFile() { std::remove(path_.c_str()); }
+
+  Options options() const {
+    Options options = TestOptions();
+    path_.copy(options.tuning, kMaxPath);
+    return options;
+  }
+
+ private:
+  const std::string path_;
+};
+
+// That of Conv2DGraph on a thread.
+constexpr char kConv2DLayer[] = "layer qs8-3x3-c2-f2-g1-n2-s1x1-same-i1x4x4-t1";
+
+TEST(DelegateTest, AMeasuredGainReplacesThePrediction) {
+  for (const double gain : {1.5, 2.5}) {
+    const TuningFile file(kConv2DLayer + (" gain=" + std::to_string(gain)));
+    Options options = file.options();
+    options.num_threads = 1;
+    options.min_speedup = 2;
+    Conv2DGraph graph;
+    ASSERT_EQ(graph.Delegate(MakeDelegate(options).get()), kTfLiteOk);
+    EXPECT_EQ(graph.taken().size(), gain > 2 ? 1 : 0);
+  }
+}
+
+TEST(DelegateTest, TunedKernelsAreUsedWhereTheyCanRun) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "needs AVX2";
+  for (const char* kernel : {"qs8-pconv-g1-p16-avx2", "no-such-kernel"}) {
+    const TuningFile file(kConv2DLayer + (" kernel=" + std::string(kernel)));
+    Options options = file.options();
+    options.num_threads = 1;
+    options.log_level = LogLevel::kVerbose;
+    Conv2DGraph graph;
+    testing::internal::CaptureStderr();
+    ASSERT_EQ(graph.Delegate(MakeDelegate(options).get()), kTfLiteOk);
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(graph.taken().size(), 1);
+    if (kernel == std::string("no-such-kernel")) {
+      EXPECT_THAT(log, HasSubstr("ignores its tuning, tune it again: kernel "
+                                 "\"no-such-kernel\" is not one"));
+    } else {
+      EXPECT_THAT(log, HasSubstr("runs kernel qs8-pconv-g1-p16-avx2"));
+    }
+  }
+}
+
+TEST(DelegateTest, UnreadableTuningIsAnError) {
+  Options options = TestOptions();
+  std::string("/no/such/file").copy(options.tuning, kMaxPath);
+  Status status;
+  EXPECT_EQ(CreateDelegate(options, &status), nullptr);
+  EXPECT_THAT(status.message(), HasSubstr("'/no/such/file' cannot be read"));
+
+  const TuningFile file("layer\n");
+  EXPECT_EQ(CreateDelegate(file.options(), &status), nullptr);
+  EXPECT_THAT(status.message(), HasSubstr("tuning.txt' is malformed: line 3"));
 }
 
 TEST(DelegateTest, EmptyDelegationIsAnErrorWhereRequired) {

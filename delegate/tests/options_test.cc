@@ -26,14 +26,16 @@ TEST(OptionsTest, NoneIsTheDefault) {
 }
 
 TEST(OptionsTest, AllAreRead) {
-  const char* keys[] = {"num_threads", "kernel", "min_speedup",
-                        "require_delegation", "log_level"};
-  const char* values[] = {"4", "reference", "2.25", "true", "verbose"};
+  const char* keys[] = {"num_threads", "kernel",    "tuning",
+                        "min_speedup", "log_level", "require_delegation"};
+  const char* values[] = {"4",    "reference", "a b.txt",
+                          "2.25", "verbose",   "true"};
   Options options;
-  const Status status = ParseOptions(keys, values, 5, &options);
+  const Status status = ParseOptions(keys, values, 6, &options);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(options.num_threads, 4);
   EXPECT_STREQ(options.kernel, "reference");
+  EXPECT_STREQ(options.tuning, "a b.txt");
   EXPECT_EQ(options.min_speedup, 2.25);
   EXPECT_TRUE(options.require_delegation);
   EXPECT_EQ(options.log_level, LogLevel::kVerbose);
@@ -50,10 +52,11 @@ TEST(OptionsTest, MinSpeedupIsADecimal) {
 
 TEST(OptionsTest, UnknownOptionNamesWhatIsAccepted) {
   Options options;
-  EXPECT_THAT(Parse("threads", "1", &options).message(),
-              AllOf(HasSubstr("'threads'"), HasSubstr("num_threads"),
-                    HasSubstr("kernel"), HasSubstr("min_speedup"),
-                    HasSubstr("require_delegation"), HasSubstr("log_level")));
+  EXPECT_THAT(
+      Parse("threads", "1", &options).message(),
+      AllOf(HasSubstr("'threads'"), HasSubstr("num_threads"),
+            HasSubstr("kernel"), HasSubstr("tuning"), HasSubstr("min_speedup"),
+            HasSubstr("require_delegation"), HasSubstr("log_level")));
 }
 
 struct BadValue {
@@ -92,6 +95,12 @@ TEST(OptionsTest, LongKernelNamesAreRefused) {
   Options options;
   EXPECT_TRUE(Parse("kernel", std::string(63, 'k').c_str(), &options).ok());
   EXPECT_FALSE(Parse("kernel", std::string(64, 'k').c_str(), &options).ok());
+}
+
+TEST(OptionsTest, LongPathsAreRefused) {
+  Options options;
+  EXPECT_TRUE(Parse("tuning", std::string(4095, 'p').c_str(), &options).ok());
+  EXPECT_FALSE(Parse("tuning", std::string(4096, 'p').c_str(), &options).ok());
 }
 
 TEST(OptionsTest, NullsAreRefused) {

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -444,6 +446,77 @@ TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
   EXPECT_LT(predict(DataType::kInt8, 16, 1), 1.0);
   EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
   EXPECT_LT(predict(DataType::kFloat32, 192, 28), 1.0);
+}
+
+std::vector<float> RunFloats(const ConvDescription& description,
+                             const PatternConvOptions& options) {
+  Status status;
+  const auto conv = PatternConv::Create(description, options, &status);
+  EXPECT_TRUE(status.ok()) << status.message();
+  const PatternWeights& weights = *description.weights;
+  const ActivationShape input = {1, 7, 9, weights.channels};
+  EXPECT_TRUE(conv->Resize(input).ok());
+  const size_t inputs = size_t(7) * 9 * weights.channels;
+  const size_t outputs = size_t(7) * 9 * weights.filters;
+  void* workspace = nullptr;
+  EXPECT_EQ(posix_memalign(&workspace, 64, conv->WorkspaceBytes(1) + 1), 0);
+  std::vector<float> result(outputs);
+  if (weights.type == DataType::kInt8) {
+    std::vector<int8_t> bytes(outputs);
+    conv->Run(RandomInt8(inputs, 1).data(), bytes.data(), workspace, nullptr);
+    result.assign(bytes.begin(), bytes.end());
+  } else {
+    conv->Run(RandomFloat(inputs, 1).data(), result.data(), workspace, nullptr);
+  }
+  free(workspace);
+  return result;
+}
+
+// Runs the convolution with every kernel and several sizes of blocks.
+void ExpectTuningChangesNoOutput(const RandomConvOptions& random_options) {
+  const RandomConv random(random_options);
+  const std::vector<float> expected = RunFloats(random.description(), {});
+  const bool is_int8 = random_options.type == DataType::kInt8;
+  char names[3000];
+  ListKernels(random.description(), names, sizeof(names));
+  std::istringstream list(names);
+  for (std::string kernel; list >> kernel;) {
+    if (kernel.back() == ',') kernel.pop_back();
+    for (const int block_bytes : {0, 1, 16 * 1024}) {
+      SCOPED_TRACE(kernel + " " + std::to_string(block_bytes));
+      PatternConvOptions options;
+      options.tuning = {kernel.c_str(), block_bytes};
+      const auto outputs = RunFloats(random.description(), options);
+      for (size_t i = 0; i < outputs.size(); ++i) {
+        ASSERT_NEAR(outputs[i], expected[i], is_int8 ? 0 : 1e-4);
+      }
+    }
+  }
+}
+
+TEST(PatternConvTest, TuningChangesNoOutput) {
+  for (const DataType type : {DataType::kInt8, DataType::kFloat32}) {
+    for (const int kernel_side : {3, 1}) {
+      RandomConvOptions options;
+      options.type = type;
+      options.kernel_side = kernel_side;
+      options.channels = 80;
+      ExpectTuningChangesNoOutput(options);
+    }
+  }
+}
+
+TEST(PatternConvTest, KernelsAreListedAsFarAsTheyFit) {
+  const RandomConv random({});
+  char names[3000];
+  ListKernels(random.description(), names, sizeof(names));
+  const std::string all = names;
+  char few[40];
+  ListKernels(random.description(), few, sizeof(few));
+  EXPECT_EQ(all.substr(0, std::string(few).size()), few);
+  if (CpuFeatures() != 0) {
+    EXPECT_EQ(all.substr(0, all.find(',')), few);
+  }
 }
 
 }  // namespace

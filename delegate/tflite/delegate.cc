@@ -12,9 +12,12 @@
 #include "delegate/core/depthwise_weights.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pattern_weights.h"
+#include "delegate/core/processor.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/core/tuning.h"
 #include "delegate/tflite/partition.h"
 #include "delegate/tflite/region.h"
+#include "delegate/tflite/tuning_file.h"
 
 namespace tf_pconv {
 namespace {
@@ -31,7 +34,7 @@ bool CanRunKernel(const char* name, ConvDescription description) {
     description.input_scale = description.output_scale = 1.0f;
   }
   Status status;
-  return PatternConv::Create(description, {name}, &status) != nullptr;
+  return PatternConv::Create(description, {name, {}}, &status) != nullptr;
 }
 
 // Tries the kernel on the smallest convolution with patterns.
@@ -64,7 +67,8 @@ bool CanRunDepthwiseKernel(const char* name) {
 
 class Delegate {
  public:
-  explicit Delegate(const Options& options) : options_(options) {
+  Delegate(const Options& options, TuningTable tuning)
+      : options_(options), tuning_(std::move(tuning)) {
     base_.data = this;
     base_.Prepare = [](TfLiteContext* context, TfLiteDelegate* base) {
       return Report(context, From(base)->Prepare(context));
@@ -90,8 +94,11 @@ class Delegate {
 
   Status PrepareInTurn(TfLiteContext* context) {
     partitions_ = 0;
-    Status status = SelectNodes(context, options_, &selection_);
-    if (status.ok()) status = CreatePool(*context);
+    Status status = CreatePool(*context);
+    if (status.ok()) {
+      status = SelectNodes(context, options_, &selection_, tuning_,
+                           pool_->threads());
+    }
     if (!status.ok()) return status;
     LogNodes();
     has_delegated_ |= !selection_.operators.empty();
@@ -146,6 +153,7 @@ class Delegate {
 
   void LogNodes() const {
     if (options_.log_level >= LogLevel::kVerbose) {
+      Log("processor %s", ProcessorName().text);
       for (const SelectedNode& node : selection_.operators) {
         Log("node %d runs kernel %s on %d threads, predicted gain %.2f",
             node.node, node.op->kernel_name(), pool_->threads(), node.speedup);
@@ -193,6 +201,7 @@ class Delegate {
 
   TfLiteDelegate base_ = {};
   const Options options_;
+  const TuningTable tuning_;
   std::vector<std::unique_ptr<ThreadPool>> pools_;
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   bool has_delegated_ = false;
@@ -217,7 +226,12 @@ TfLiteDelegate* CreateDelegate(const Options& options, Status* status) {
         options.kernel);
     return nullptr;
   }
-  auto* delegate = new (std::nothrow) Delegate(options);
+  TuningTable tuning;
+  if (options.tuning[0] != '\0') {
+    *status = ReadTuningFile(options.tuning, &tuning);
+    if (!status->ok()) return nullptr;
+  }
+  auto* delegate = new (std::nothrow) Delegate(options, std::move(tuning));
   *status = delegate == nullptr ? Status::Error("out of memory") : Status();
   return delegate == nullptr ? nullptr : delegate->base();
 }

@@ -11,7 +11,7 @@ namespace tf_pconv {
 
 void Log(const char* format, ...) {
   // One write, so that lines of several threads do not mix.
-  char line[512] = "tf_pconv: ";
+  char line[4096] = "tf_pconv: ";
   const size_t prefix = strlen(line);
   va_list arguments;
   va_start(arguments, format);

@@ -3,40 +3,13 @@
 #include <cstring>
 #include <string_view>
 
+#include "delegate/core/numbers.h"
 #include "delegate/core/thread_pool.h"
 
 namespace tf_pconv {
 namespace {
 
 using std::string_view;
-
-constexpr size_t kMaxDigits = 9;  // fit into an int
-
-bool ParseDigits(string_view text, int* value) {
-  if (text.empty() || text.size() > kMaxDigits) return false;
-  *value = 0;
-  for (char c : text) {
-    if (c < '0' || c > '9') return false;
-    *value = 10 * *value + (c - '0');
-  }
-  return true;
-}
-
-// A plain decimal such as 1.25. Unlike strtod, the same in every locale.
-bool ParseDecimal(string_view text, double* value) {
-  const size_t point = text.find('.');
-  int whole = 0;
-  if (!ParseDigits(text.substr(0, point), &whole)) return false;
-  *value = whole;
-  if (point == string_view::npos) return true;
-  const string_view decimals = text.substr(point + 1);
-  int fraction = 0;
-  if (!ParseDigits(decimals, &fraction)) return false;
-  double unit = 1.0;
-  for (size_t i = 0; i < decimals.size(); ++i) unit /= 10.0;
-  *value += fraction * unit;
-  return true;
-}
 
 Status ParseNumThreads(const char* value, Options* options) {
   int threads = 0;
@@ -50,11 +23,11 @@ Status ParseNumThreads(const char* value, Options* options) {
 }
 
 Status ParseKernel(const char* value, Options* options) {
-  if (strlen(value) > Options::kMaxKernelName) {
+  if (strlen(value) > kMaxKernelName) {
     return Status::Error(
         "option kernel is '%.32s...'; names of kernels have at most %zu "
         "characters",
-        value, Options::kMaxKernelName);
+        value, kMaxKernelName);
   }
   strcpy(options->kernel, value);
   return Status();
@@ -67,6 +40,16 @@ Status ParseMinSpeedup(const char* value, Options* options) {
         "0, such as 1.1",
         value);
   }
+  return Status();
+}
+
+Status ParseTuning(const char* value, Options* options) {
+  if (strlen(value) > kMaxPath) {
+    return Status::Error(
+        "option tuning is '%.32s...'; paths have at most %zu characters", value,
+        kMaxPath);
+  }
+  strcpy(options->tuning, value);
   return Status();
 }
 
@@ -103,6 +86,7 @@ constexpr struct {
 } kParsers[] = {
     {"num_threads", ParseNumThreads},
     {"kernel", ParseKernel},
+    {"tuning", ParseTuning},
     {"min_speedup", ParseMinSpeedup},
     {"require_delegation", ParseRequireDelegation},
     {"log_level", ParseLogLevel},
@@ -113,8 +97,8 @@ Status ParseOption(const char* key, const char* value, Options* options) {
     if (parser.name == key) return parser.parse(value, options);
   }
   return Status::Error(
-      "unknown option '%s'; accepted are num_threads, kernel, min_speedup, "
-      "require_delegation and log_level",
+      "unknown option '%s'; accepted are num_threads, kernel, tuning, "
+      "min_speedup, require_delegation and log_level",
       key);
 }
 

@@ -48,8 +48,13 @@ size_t WeightBytes(const ConvNode& conv) {
 
 class Selector {
  public:
-  Selector(TfLiteContext* context, const Options& options, Selection* selection)
-      : context_(context), options_(options), selection_(selection) {}
+  Selector(TfLiteContext* context, const Options& options,
+           const TuningTable& tuning, int threads, Selection* selection)
+      : context_(context),
+        options_(options),
+        tuning_(tuning),
+        threads_(threads),
+        selection_(selection) {}
 
   Status Select() {
     Status status = ReadGraph();
@@ -124,7 +129,7 @@ class Selector {
     const Status status = ReadPConv2D(*context_, *graph_node.node,
                                       graph_node.registration->version, &conv);
     if (!status.ok()) return status;
-    return Take(graph_node.index, "PConv2D", Predict(conv), conv);
+    return Take(graph_node.index, "PConv2D", FindGain(conv), conv);
   }
 
   // Takes what the runtime could run as well, where that is faster.
@@ -135,7 +140,7 @@ class Selector {
     ConvNode conv;
     const Status status = read(*context_, *graph_node.node, *weights, &conv);
     if (!status.ok()) return status;
-    const double speedup = Predict(conv);
+    const double speedup = FindGain(conv);
     if (speedup < options_.min_speedup) {
       return Status::Error(
           "it could be taken, but the predicted gain of %.2f is below "
@@ -160,22 +165,39 @@ class Selector {
     return FindTensor(*context_, weights);
   }
 
-  double Predict(const ConvNode& conv) const {
-    ActivationShape input;
+  // False where the input has no four dimensions.
+  bool FindInputShape(const ConvNode& conv, ActivationShape* input) const {
     const TfLiteTensor* tensor = FindTensor(*context_, conv.input);
-    if (!ReadActivationShape(*tensor, &input).ok()) return 0.0;
+    if (!ReadActivationShape(*tensor, input).ok()) return false;
     const TfLiteIntArray* signature = tensor->dims_signature;
     if (signature != nullptr && signature->size == 4) {
-      AssumeSide(signature->data[1], &input.height);
-      AssumeSide(signature->data[2], &input.width);
+      AssumeSide(signature->data[1], &input->height);
+      AssumeSide(signature->data[2], &input->width);
     }
+    return true;
+  }
+
+  // What was measured of the convolution, or null. It does not hold for a
+  // kernel that the options name.
+  const TunedLayer* FindTuned(const ConvNode& conv) const {
+    ActivationShape input;
+    if (options_.kernel[0] != '\0' || !FindInputShape(conv, &input)) {
+      return nullptr;
+    }
+    return tuning_.Find(LayerSignature(conv.description, input, threads_));
+  }
+
+  // The gain that was measured, or is predicted.
+  double FindGain(const ConvNode& conv) const {
+    const TunedLayer* tuned = FindTuned(conv);
+    if (tuned != nullptr && tuned->gain > 0) return tuned->gain;
+    ActivationShape input;
+    if (!FindInputShape(conv, &input)) return 0.0;
     return PredictSpeedup(conv.description, input);
   }
 
   Status Take(int node, const char* name, double speedup,
               const ConvNode& conv) {
-    PatternConvOptions conv_options;
-    conv_options.kernel = options_.kernel;
     SelectedNode selected;
     selected.node = node;
     selected.operator_name = name;
@@ -185,7 +207,7 @@ class Selector {
     selected.weight_bytes = WeightBytes(conv);
     selected.speedup = speedup;
     Status status;
-    selected.op = PatternConv::Create(conv.description, conv_options, &status);
+    selected.op = Create(node, conv, &status);
     if (selected.op == nullptr) return status;
     // Settles the kernel's tile, which the log names. A shape that does not fit
     // is an error when it is run.
@@ -195,6 +217,36 @@ class Selector {
     }
     selection_->operators.push_back(std::move(selected));
     return Status();
+  }
+
+  std::unique_ptr<PatternConv> Create(int node, const ConvNode& conv,
+                                      Status* status) const {
+    if (options_.log_level >= LogLevel::kVerbose) LogLayer(node, conv);
+    PatternConvOptions conv_options;
+    conv_options.kernel = options_.kernel;
+    if (const TunedLayer* tuned = FindTuned(conv)) {
+      conv_options.tuning = tuned->choices();
+      auto created =
+          PatternConv::Create(conv.description, conv_options, status);
+      if (created != nullptr) return created;
+      // The file was written for kernels that this library does not have.
+      if (options_.log_level >= LogLevel::kInfo) {
+        Log("node %d ignores its tuning, tune it again: %s", node,
+            status->message());
+      }
+      conv_options.tuning = {};
+    }
+    return PatternConv::Create(conv.description, conv_options, status);
+  }
+
+  // What tuners need to know.
+  void LogLayer(int node, const ConvNode& conv) const {
+    ActivationShape input;
+    if (!FindInputShape(conv, &input)) return;
+    char kernels[3000];
+    ListKernels(conv.description, kernels, sizeof(kernels));
+    Log("node %d is layer %s and can run %s", node,
+        LayerSignature(conv.description, input, threads_).text, kernels);
   }
 
   // Takes each DENSIFY whose result is read only as the weights of convolutions
@@ -231,6 +283,8 @@ class Selector {
 
   TfLiteContext* const context_;
   const Options& options_;
+  const TuningTable& tuning_;
+  const int threads_;
   Selection* const selection_;
   std::vector<GraphNode> nodes_;
   std::vector<int> densify_;
@@ -239,8 +293,9 @@ class Selector {
 }  // namespace
 
 Status SelectNodes(TfLiteContext* context, const Options& options,
-                   Selection* selection) {
-  return Selector(context, options, selection).Select();
+                   Selection* selection, const TuningTable& tuning,
+                   int threads) {
+  return Selector(context, options, tuning, threads, selection).Select();
 }
 
 }  // namespace tf_pconv

@@ -8,6 +8,7 @@
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
+#include "delegate/core/tuning.h"
 #include "delegate/tflite/abi.h"
 #include "delegate/tflite/options.h"
 
@@ -46,10 +47,12 @@ struct Selection {
   std::vector<RefusedConv> refused;
 };
 
-// Decides on each node of the graph. Fails where a PConv2D cannot run, because
-// the runtime cannot run it either.
+// Decides on each node of the graph: by `tuning` where that knows the
+// convolution on so many threads. Fails where a PConv2D cannot run, because the
+// runtime cannot run it either.
 Status SelectNodes(TfLiteContext* context, const Options& options,
-                   Selection* selection);
+                   Selection* selection, const TuningTable& tuning = {},
+                   int threads = 1);
 
 }  // namespace tf_pconv
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tf_pconv.lite.converter import TFLiteConverter
     from tf_pconv.lite.inspection import ConvolutionReport, ModelReport, inspect
     from tf_pconv.lite.packing import PackResult, pack, unpack
+    from tf_pconv.lite.tuning import TuningReport, tune, tuning_path
     from tf_pconv.lite.verification import (
         Agreement,
         UnverifiedWarning,
@@ -28,10 +29,13 @@ __all__ = [
     "ModelReport",
     "PackResult",
     "TFLiteConverter",
+    "TuningReport",
     "UnverifiedWarning",
     "VerificationError",
     "inspect",
     "pack",
+    "tune",
+    "tuning_path",
     "unpack",
     "verify_packed",
 ]
@@ -46,6 +50,9 @@ __getattr__, __dir__ = lazy_names(
         "inspect": "inspection",
         "PackResult": "packing",
         "pack": "packing",
+        "TuningReport": "tuning",
+        "tune": "tuning",
+        "tuning_path": "tuning",
         "unpack": "packing",
         "Agreement": "verification",
         "UnverifiedWarning": "verification",

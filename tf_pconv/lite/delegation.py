@@ -11,7 +11,22 @@ from typing import Any
 from tf_pconv.lite.stderr import diverted_stderr
 
 _COUNT = re.compile(r"^tf_pconv: (\d+) of (\d+) nodes delegated", re.MULTILINE)
+_PROCESSOR = re.compile(r"^tf_pconv: processor (\S+)$", re.MULTILINE)
+_LAYER = re.compile(r"^tf_pconv: node \d+ is layer (\S+) and can run (.+)$", re.MULTILINE)
 _KERNEL = re.compile(r"^tf_pconv: node \d+ runs kernel (\S+)", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class DelegatedLayer:
+    """A convolution that the delegate runs.
+
+    Attributes:
+        signature: What decides how fast it runs, see `docs/tuning.md`.
+        kernels: Names of all kernels that can run it on this processor.
+    """
+
+    signature: str
+    kernels: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +37,15 @@ class Delegation:
         delegated: Nodes that the delegate runs.
         nodes: Nodes of the model.
         kernels: Names of the kernels that run them, each once.
+        processor: How tuning files call the processor.
+        layers: The convolutions among those nodes.
     """
 
     delegated: int
     nodes: int
     kernels: tuple[str, ...]
+    processor: str = ""
+    layers: tuple[DelegatedLayer, ...] = ()
 
 
 def open_delegated(
@@ -79,8 +98,17 @@ def open_delegated(
     counts = _COUNT.search(text)
     if counts is None or (required and counts[1] == "0"):
         raise RuntimeError(f"The delegate took nothing; it said: {text.strip() or 'nothing'}")
-    kernels = dict.fromkeys(_KERNEL.findall(text))
-    return interpreter, Delegation(int(counts[1]), int(counts[2]), tuple(kernels))
+    processor = _PROCESSOR.search(text)
+    return interpreter, Delegation(
+        delegated=int(counts[1]),
+        nodes=int(counts[2]),
+        kernels=tuple(dict.fromkeys(_KERNEL.findall(text))),
+        processor="" if processor is None else processor[1],
+        layers=tuple(
+            DelegatedLayer(signature, tuple(kernels.split(", ")))
+            for signature, kernels in _LAYER.findall(text)
+        ),
+    )
 
 
 def open_alone(model: bytes, threads: int = 1) -> Any:

@@ -195,7 +195,7 @@ def _table(report: ModelReport, is_wide: bool) -> Table:
     for header in ("shape", "group", "zeros", *(("dense",) if is_wide else ()), "stored"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("delegate", overflow="fold")
-    names = _layer_names([row.name for row in report.convolutions])
+    names = layer_names([row.name for row in report.convolutions])
     for name, row in zip(names, report.convolutions, strict=True):
         table.add_row(
             name,
@@ -210,7 +210,7 @@ def _table(report: ModelReport, is_wide: bool) -> Table:
     return table
 
 
-def _layer_names(tensors: list[str]) -> list[str]:
+def layer_names(tensors: list[str]) -> list[str]:
     """Names layers after their weights: `vgg_1/conv2d_1/convolution;...` is `conv2d_1`.
 
     The model's name goes where all share it. Names that would not tell layers apart stay whole.
