@@ -61,6 +61,7 @@ constexpr struct {
     {kAvxVnni, "avxvnni"},
     {kAvx512, "avx512"},
     {kAvx512Vnni, "avx512vnni"},
+    {kAvx512Vbmi, "avx512vbmi"},
 };
 
 }  // namespace
