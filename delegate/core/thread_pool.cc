@@ -1,6 +1,7 @@
 #include "delegate/core/thread_pool.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -38,10 +39,10 @@ class MutexLock {
 
 class PthreadPool : public ThreadPool {
  public:
-  explicit PthreadPool(int threads) : threads_(threads) {}
+  explicit PthreadPool(int threads) : threads_(threads), process_(getpid()) {}
 
   ~PthreadPool() override {
-    if (workers_.empty()) return;
+    if (workers_.empty() || IsForked()) return;
     StartWorkers(nullptr, nullptr);
     for (const Worker& worker : workers_) pthread_join(worker.thread, nullptr);
   }
@@ -65,6 +66,12 @@ class PthreadPool : public ThreadPool {
   int threads() const override { return threads_; }
 
   void Run(Task task, void* context) override {
+    if (IsForked()) {
+      for (int share = 0; share < threads_; ++share) {
+        task(context, share, threads_);
+      }
+      return;
+    }
     MutexLock turn(&turn_mutex_);
     if (!workers_.empty()) StartWorkers(task, context);
     task(context, 0, threads_);
@@ -77,6 +84,10 @@ class PthreadPool : public ThreadPool {
     int share;
     pthread_t thread;
   };
+
+  // Whether this is a child of the process that made the pool: threads do not
+  // follow a fork, and nobody would take a worker's share.
+  bool IsForked() const { return getpid() != process_; }
 
   static void* WorkerMain(void* argument) {
     const Worker* worker = static_cast<const Worker*>(argument);
@@ -130,6 +141,7 @@ class PthreadPool : public ThreadPool {
   }
 
   const int threads_;
+  const pid_t process_;
   std::vector<Worker> workers_;  // all threads but the caller's
 
   pthread_mutex_t turn_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // held by Run

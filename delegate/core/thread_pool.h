@@ -23,7 +23,8 @@ class ThreadPool {
   virtual int threads() const = 0;
 
   // Runs the task on all threads, the caller's included, and waits for it.
-  // Callers from several threads take turns.
+  // Callers from several threads take turns. A forked child has none of the
+  // threads: its caller runs all shares.
   virtual void Run(Task task, void* context) = 0;
 };
 

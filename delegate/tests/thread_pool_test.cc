@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -90,6 +92,30 @@ TEST(ThreadPoolTest, CallersTakeTurns) {
   second.join();
   EXPECT_EQ(shared.runs.load(), 600);
   EXPECT_LE(shared.most.load(), 3);
+}
+
+// Threads do not follow a fork: without care, the child would wait for ever.
+TEST(ThreadPoolTest, AForkedChildRunsAllSharesItself) {
+  auto pool = CreatePool(3);
+  std::atomic<int> runs{0};
+  const auto count = [](void* context, int, int) {
+    ++*static_cast<std::atomic<int>*>(context);
+  };
+  pool->Run(count, &runs);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(20);  // ends a child that waits
+    pool->Run(count, &runs);
+    pool.reset();
+    _exit(runs.load());
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 6);
+  pool->Run(count, &runs);
+  EXPECT_EQ(runs.load(), 6);
 }
 
 TEST(ThreadPoolTest, BadCountsAreRefused) {
