@@ -4,7 +4,7 @@ A kernel computes a block of channels of a row of outputs, from left to right:
 load a column of three input pixels, interleave them so that the three inputs of
 a channel lie side by side, and multiply them with the weights of all windows that
 the column belongs to. Interleaved columns are not kept: the windows' sums wait for
-the next column instead. `delegate/core/depthwise_stream.h` describes the weights.
+the next column instead. `delegate/core/depthwise/stream.h` describes the weights.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def functions(target: Target, kernels: Sequence[DepthwiseKernel]) -> Iterator[st
 
 
 def members(kernel: DepthwiseKernel) -> Iterator[str]:
-    """What a DepthwiseKernel holds after its channels; see depthwise_kernel.h."""
+    """What a DepthwiseKernel holds after its channels; see depthwise/kernel.h."""
     is_wide = int8_kernels.is_narrow(kernel.target)
     yield "0" if is_wide else "128"
     yield "true" if is_wide else "false"

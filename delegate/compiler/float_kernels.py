@@ -2,8 +2,8 @@
 
 A kernel keeps a tile of outputs of the filters of a unit in accumulators and
 walks over their taps: each is one multiply-add for every vector of the tile.
-No code depends on a pattern. `delegate/core/float_kernel.h` explains tiles and
-the two kinds of kernels, `delegate/core/float_stream.h` the stream of weights.
+No code depends on a pattern. `delegate/core/float/kernel.h` explains tiles and
+the two kinds of kernels, `delegate/core/float/stream.h` the stream of weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def functions(target: Target, kernels: Sequence[FloatKernel]) -> Iterator[str]:
 
 
 def members(kernel: FloatKernel) -> Iterator[str]:
-    """What a FloatKernel holds after its pixels; see float_kernel.h."""
+    """What a FloatKernel holds after its pixels; see float/kernel.h."""
     yield str(kernel.target.floats)
     yield str(kernel.pitch)
     yield _multiply_name(kernel)

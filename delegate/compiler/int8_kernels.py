@@ -1,9 +1,9 @@
 """Emits int8 kernels as straight-line C++ with intrinsics.
 
 A kernel multiplies a tile of output pixels. Its inputs lie in lanes (see
-`delegate/core/int8_kernel.h`); a filter group visits its input channels one by
+`delegate/core/int8/kernel.h`); a filter group visits its input channels one by
 one: load the lanes, shuffle them by the channel's pattern, and multiply with the
-weights of each filter of the group. `delegate/core/int8_stream.h` describes the
+weights of each filter of the group. `delegate/core/int8/stream.h` describes the
 stream of weights.
 """
 
@@ -37,7 +37,7 @@ def functions(target: Target, kernels: Sequence[Int8Kernel]) -> Iterator[str]:
 
 
 def members(kernel: Int8Kernel) -> Iterator[str]:
-    """What an Int8Kernel holds after its pixels; see int8_kernel.h."""
+    """What an Int8Kernel holds after its pixels; see int8/kernel.h."""
     block = kernel.block
     yield f"{{{block.rows}, {block.columns}, {block.lane_bytes}}}"
     yield str(kernel.target.vector_bytes)

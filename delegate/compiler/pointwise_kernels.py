@@ -1,10 +1,10 @@
 """Emits int8 kernels of 1x1 convolutions as straight-line C++ with intrinsics.
 
 A kernel multiplies a tile of output pixels, whose inputs lie in planes: a vector
-of bytes for each channel (see `delegate/core/pointwise_kernel.h`). A filter group
+of bytes for each channel (see `delegate/core/pointwise/kernel.h`). A filter group
 visits its input channels four at a time: load their planes, interleave them so
 that the four inputs of a pixel lie side by side, and multiply with the weights of
-each filter of the group. `delegate/core/pointwise_stream.h` describes the stream
+each filter of the group. `delegate/core/pointwise/stream.h` describes the stream
 of weights.
 """
 
@@ -36,7 +36,7 @@ def functions(target: Target, kernels: Sequence[PointwiseKernel]) -> Iterator[st
 
 
 def members(kernel: PointwiseKernel) -> Iterator[str]:
-    """What a PointwiseKernel holds after its pixels; see pointwise_kernel.h."""
+    """What a PointwiseKernel holds after its pixels; see pointwise/kernel.h."""
     yield str(kernel.target.vector_bytes)
     yield "128"
     yield "true" if int8_kernels.is_narrow(kernel.target) else "false"

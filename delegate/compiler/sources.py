@@ -31,7 +31,7 @@ class Family(NamedTuple):
     @property
     def header(self) -> str:
         """Path of the headers, without their ending."""
-        return f"delegate/core/{self.interface or self.name}_kernel"
+        return f"delegate/core/{self.interface or self.name}/kernel"
 
     @property
     def type(self) -> str:

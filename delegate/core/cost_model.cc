@@ -5,16 +5,16 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
-#include "delegate/core/depthwise_cost.h"
+#include "delegate/core/depthwise/cost.h"
 #include "delegate/core/description.h"
-#include "delegate/core/float_kernel_table.h"
+#include "delegate/core/float/kernel_table.h"
 #include "delegate/core/geometry.h"
-#include "delegate/core/int8_kernel_table.h"
-#include "delegate/core/int8_patch.h"
-#include "delegate/core/int8_tiling.h"
+#include "delegate/core/int8/kernel_table.h"
+#include "delegate/core/int8/patch.h"
+#include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pattern_conv.h"
-#include "delegate/core/pointwise_cost.h"
+#include "delegate/core/pointwise/cost.h"
 
 namespace tf_pconv {
 namespace {

@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
-#include "delegate/core/depthwise_weights.h"
+#include "delegate/core/depthwise/weights.h"
 #include "delegate/core/operator.h"
-#include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
+#include "delegate/core/weights/pattern_weights.h"
 
 namespace tf_pconv {
 

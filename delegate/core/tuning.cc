@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "delegate/core/numbers.h"
-#include "delegate/core/pattern_weights.h"
+#include "delegate/core/weights/pattern_weights.h"
 
 namespace tf_pconv {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "delegate/core/pattern_weights.h"
+#include "delegate/core/weights/pattern_weights.h"
 
 namespace tf_pconv {
 

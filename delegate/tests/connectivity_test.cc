@@ -1,4 +1,4 @@
-#include "delegate/core/connectivity.h"
+#include "delegate/core/weights/connectivity.h"
 
 #include <gtest/gtest.h>
 

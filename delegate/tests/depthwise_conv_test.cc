@@ -1,7 +1,5 @@
 // Every kernel of depthwise convolutions against the reference, which is exact.
 
-#include "delegate/core/depthwise_conv.h"
-
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -9,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "delegate/core/depthwise_kernel_table.h"
+#include "delegate/core/depthwise/conv.h"
+#include "delegate/core/depthwise/kernel_table.h"
 #include "delegate/core/reference.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/guarded_buffer.h"

@@ -1,4 +1,4 @@
-#include "delegate/core/fkw.h"
+#include "delegate/core/weights/fkw.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

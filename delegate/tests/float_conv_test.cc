@@ -1,5 +1,3 @@
-#include "delegate/core/float_conv.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -7,7 +5,8 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
-#include "delegate/core/float_kernel_table.h"
+#include "delegate/core/float/conv.h"
+#include "delegate/core/float/kernel_table.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/float_check.h"

@@ -1,14 +1,13 @@
 // Every float32 kernel of 1x1 convolutions against the reference.
 
-#include "delegate/core/float_pointwise_conv.h"
-
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "delegate/core/float_kernel_table.h"
+#include "delegate/core/float/kernel_table.h"
+#include "delegate/core/pointwise/float_conv.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/float_check.h"
 #include "delegate/testing/kernels_under_test.h"

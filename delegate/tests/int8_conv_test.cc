@@ -1,7 +1,5 @@
 // Every int8 kernel of the list against the reference, which is exact.
 
-#include "delegate/core/int8_conv.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,9 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "delegate/core/int8_kernel_table.h"
-#include "delegate/core/int8_patch.h"
-#include "delegate/core/int8_tiling.h"
+#include "delegate/core/int8/conv.h"
+#include "delegate/core/int8/kernel_table.h"
+#include "delegate/core/int8/patch.h"
+#include "delegate/core/int8/tiling.h"
 #include "delegate/core/reference.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/guarded_buffer.h"

@@ -1,7 +1,5 @@
 // No input may overflow a 16-bit sum, and no weight may be lost.
 
-#include "delegate/core/int8_pairing.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +9,8 @@
 #include <random>
 #include <tuple>
 #include <vector>
+
+#include "delegate/core/int8/pairing.h"
 
 namespace tf_pconv {
 namespace {

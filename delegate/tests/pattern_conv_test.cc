@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
-#include "delegate/core/depthwise_kernel_table.h"
-#include "delegate/core/float_kernel_table.h"
-#include "delegate/core/int8_kernel_table.h"
-#include "delegate/core/int8_tiling.h"
+#include "delegate/core/depthwise/kernel_table.h"
+#include "delegate/core/float/kernel_table.h"
+#include "delegate/core/int8/kernel_table.h"
+#include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
-#include "delegate/core/pointwise_kernel_table.h"
+#include "delegate/core/pointwise/kernel_table.h"
 #include "delegate/testing/random_conv.h"
 
 namespace tf_pconv {

@@ -1,7 +1,5 @@
 // Every kernel of 1x1 convolutions against the reference, which is exact.
 
-#include "delegate/core/pointwise_conv.h"
-
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -9,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "delegate/core/pointwise_kernel_table.h"
+#include "delegate/core/pointwise/int8_conv.h"
+#include "delegate/core/pointwise/kernel_table.h"
 #include "delegate/core/reference.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/guarded_buffer.h"

@@ -1,4 +1,4 @@
-#include "delegate/core/recognition.h"
+#include "delegate/core/weights/recognition.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

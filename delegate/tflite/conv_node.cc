@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "delegate/core/connectivity.h"
-#include "delegate/core/fkw.h"
-#include "delegate/core/recognition.h"
+#include "delegate/core/weights/connectivity.h"
+#include "delegate/core/weights/fkw.h"
+#include "delegate/core/weights/recognition.h"
 #include "delegate/tflite/sparsity.h"
 
 namespace tf_pconv {

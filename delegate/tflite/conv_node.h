@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "delegate/core/depthwise_weights.h"
+#include "delegate/core/depthwise/weights.h"
 #include "delegate/core/pattern_conv.h"
-#include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
+#include "delegate/core/weights/pattern_weights.h"
 #include "delegate/tflite/abi.h"
 
 namespace tf_pconv {

@@ -8,13 +8,13 @@
 #include <utility>
 #include <vector>
 
-#include "delegate/core/depthwise_kernel.h"
-#include "delegate/core/depthwise_weights.h"
+#include "delegate/core/depthwise/kernel.h"
+#include "delegate/core/depthwise/weights.h"
 #include "delegate/core/pattern_conv.h"
-#include "delegate/core/pattern_weights.h"
 #include "delegate/core/processor.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tuning.h"
+#include "delegate/core/weights/pattern_weights.h"
 #include "delegate/tflite/partition.h"
 #include "delegate/tflite/region.h"
 #include "delegate/tflite/tuning_file.h"

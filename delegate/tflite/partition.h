@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "delegate/core/operator.h"
-#include "delegate/core/pattern_weights.h"
 #include "delegate/core/status.h"
 #include "delegate/core/tuning.h"
+#include "delegate/core/weights/pattern_weights.h"
 #include "delegate/tflite/abi.h"
 #include "delegate/tflite/options.h"
 

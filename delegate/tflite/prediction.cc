@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "delegate/core/fkw.h"
 #include "delegate/core/pattern_conv.h"
-#include "delegate/core/pattern_weights.h"
+#include "delegate/core/weights/fkw.h"
+#include "delegate/core/weights/pattern_weights.h"
 
 // Returns how many times faster than dense the convolution with these FKW
 // weights is expected to be on the processor where that is least; 0 where it

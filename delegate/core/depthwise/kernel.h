@@ -1,0 +1,58 @@
+#ifndef TF_PCONV_DELEGATE_CORE_DEPTHWISE_KERNEL_H_
+#define TF_PCONV_DELEGATE_CORE_DEPTHWISE_KERNEL_H_
+
+// The interface between generated int8 kernels of depthwise convolutions and
+// the code that calls them. Generated files are compiled for instruction sets
+// that the processor may lack, so nothing here may be an inline function.
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tf_pconv {
+
+// Channels lie in the lanes of vectors. A block of fewer channels than a vector
+// has bytes computes several parts of the row at once.
+inline constexpr int kDepthwiseLeastChannels = 16;
+inline constexpr int kDepthwiseBlocks = 3;  // of one, two and four parts
+inline constexpr int kDepthwiseMaxParts = 1 << (kDepthwiseBlocks - 1);
+
+// The rows and columns of a window.
+inline constexpr int kDepthwiseSide = 3;
+
+// One call computes a block of channels of a row of outputs.
+struct DepthwiseRowArgs {
+  // The pixels of each input row of the window, those of the padding included.
+  const int8_t* const* rows[kDepthwiseSide];
+  // The weights; see depthwise/stream.h.
+  const uint8_t* stream;
+  // The first channel of the block.
+  size_t channel;
+  // The row of outputs, whose pixels lie `pixel_bytes` apart.
+  int8_t* outputs;
+  size_t pixel_bytes;
+  // Outputs of a part, and where each part begins; they may overlap.
+  size_t count;
+  size_t parts[kDepthwiseMaxParts];
+  // Range of outputs; see output_stage.h.
+  int8_t min;
+  int8_t max;
+  int16_t center;  // twice the zero point and one
+};
+
+struct DepthwiseKernel {
+  const char* name;
+  uint32_t features;  // CpuFeature bits
+  int channels;       // of a vector
+  // Added to int8 inputs where the multiplication wants unsigned bytes.
+  int input_offset;
+  // Products are of 16 bits, so that weights take as many.
+  bool wide_products;
+
+  // For blocks of `channels`, a half and a quarter of it; null for those of
+  // fewer than 16 channels. For horizontal strides of 1 and 2.
+  void (*row[kDepthwiseBlocks][2])(const DepthwiseRowArgs* args);
+};
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_DEPTHWISE_KERNEL_H_

@@ -1,0 +1,117 @@
+#include "delegate/core/depthwise/stream.h"
+
+#include <cstring>
+
+#include "delegate/core/depthwise/weights.h"
+
+namespace tf_pconv {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr int kLaneChannels = 16;
+constexpr int kSumVectors = 4;   // of an int8 vector
+constexpr int kSumBytes = 4;     // a sum, or four weights
+constexpr int kLastVectors = 3;  // bias, multiplier and offset
+
+// Writes the parameters of one channel after another to their places in the
+// vectors of a block.
+class BlockWriter {
+ public:
+  BlockWriter(const ConvDescription& description, const Int8OutputStage& stage,
+              const DepthwiseKernel& kernel, uint8_t* block)
+      : description_(description),
+        weights_(*description.depthwise),
+        stage_(stage),
+        kernel_(kernel),
+        block_(block) {}
+
+  // Sum `place` of the block, counted over all four vectors of sums.
+  void Write(int channel, int vector, int place) {
+    const int zero = description_.input_zero_point + kernel_.input_offset;
+    uint32_t bias = description_.int32_bias == nullptr
+                        ? 0
+                        : description_.int32_bias[channel];
+    int row_of_vectors = 0;
+    for (int column = 0; column < kKernelSide; ++column) {
+      int8_t taps[kKernelSide + 1] = {};
+      for (int row = 0; row < kKernelSide; ++row) {
+        const int tap = row * kKernelSide + column;
+        taps[row] = weights_.int8_values[tap * weights_.channels + channel];
+        bias -= static_cast<uint32_t>(taps[row] * zero);
+      }
+      if (kernel_.wide_products) {
+        const int16_t even[] = {taps[0], taps[2]};
+        const int16_t odd[] = {taps[1], taps[3]};
+        Put(even, row_of_vectors++, vector, place);
+        Put(odd, row_of_vectors++, vector, place);
+      } else {
+        Put(taps, row_of_vectors++, vector, place);
+      }
+    }
+    Put(&bias, row_of_vectors++, vector, place);
+    Put(&stage_.multipliers[channel], row_of_vectors++, vector, place);
+    Put(&stage_.offsets[channel], row_of_vectors++, vector, place);
+  }
+
+ private:
+  void Put(const void* value, int row_of_vectors, int vector, int place) {
+    const int vectors = row_of_vectors * kSumVectors + vector;
+    std::memcpy(block_ + vectors * kernel_.channels + place * kSumBytes, value,
+                kSumBytes);
+  }
+
+  const ConvDescription& description_;
+  const DepthwiseWeights& weights_;
+  const Int8OutputStage& stage_;
+  const DepthwiseKernel& kernel_;
+  uint8_t* const block_;
+};
+
+size_t BlockBytes(const DepthwiseKernel& kernel) {
+  const int weights = kKernelSide * (kernel.wide_products ? 2 : 1);
+  return size_t(weights + kLastVectors) * kSumVectors * kernel.channels;
+}
+
+}  // namespace
+
+std::vector<DepthwiseBlock> DepthwiseBlocks(const DepthwiseKernel& kernel,
+                                            int channels) {
+  std::vector<DepthwiseBlock> blocks;
+  const auto add = [&](int first, int halvings) {
+    blocks.push_back({static_cast<size_t>(first), halvings,
+                      blocks.size() * BlockBytes(kernel)});
+  };
+  int first = 0;
+  int halvings = 0;
+  for (int width = kernel.channels; width >= kDepthwiseLeastChannels;
+       width /= 2) {
+    for (; first + width <= channels; first += width) add(first, halvings);
+    ++halvings;
+  }
+  if (first < channels) add(channels - kDepthwiseLeastChannels, halvings - 1);
+  return blocks;
+}
+
+DepthwiseStream::DepthwiseStream(const ConvDescription& description,
+                                 const Int8OutputStage& stage,
+                                 const DepthwiseKernel& kernel)
+    : blocks_(DepthwiseBlocks(kernel, description.depthwise->channels)),
+      memory_(blocks_.size() * BlockBytes(kernel) + kAlignment) {
+  const size_t misalignment =
+      reinterpret_cast<uintptr_t>(memory_.data()) % kAlignment;
+  data_ = memory_.data() + (kAlignment - misalignment);
+  for (const DepthwiseBlock& block : blocks_) {
+    BlockWriter writer(description, stage, kernel, data_ + block.stream);
+    const int lanes = kernel.channels / kLaneChannels;
+    for (int lane = 0; lane < lanes; ++lane) {
+      const int channel_lane = lane % (lanes >> block.halvings);
+      for (int i = 0; i < kLaneChannels; ++i) {
+        const size_t channel =
+            block.first_channel + channel_lane * kLaneChannels + i;
+        writer.Write(static_cast<int>(channel), i / 4, lane * 4 + i % 4);
+      }
+    }
+  }
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,59 @@
+#ifndef TF_PCONV_DELEGATE_CORE_DEPTHWISE_STREAM_H_
+#define TF_PCONV_DELEGATE_CORE_DEPTHWISE_STREAM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "delegate/core/depthwise/kernel.h"
+#include "delegate/core/output_stage.h"
+#include "delegate/core/pattern_conv.h"
+
+namespace tf_pconv {
+
+// Channels that a kernel computes at once.
+struct DepthwiseBlock {
+  size_t first_channel;
+  int halvings;   // of the kernel's channels; the block has 2^halvings parts
+  size_t stream;  // where its weights begin, in bytes
+};
+
+// Weights in the order in which a kernel of depthwise convolutions reads them:
+// block by block, and of each block these vectors, each of them four times,
+// because an int8 vector becomes four of sums:
+//
+//   weights of each column, from left to right, four bytes a sum: those of the
+//     three rows and 0; with wide products eight bytes in two vectors, 16 bits
+//     for the first row and the third, then for the second and 0
+//   bias, int32, with the zero point folded in
+//   multiplier, float32
+//   offset, float32
+//
+// Sum i of vector v is that of channel i / 4 * 16 + 4 * v + i % 4; in blocks of
+// several parts, channels repeat for each of them.
+class DepthwiseStream {
+ public:
+  // Of at least kDepthwiseLeastChannels channels. Blocks cover all of them; the
+  // last may overlap the one before it.
+  DepthwiseStream(const ConvDescription& description,
+                  const Int8OutputStage& stage, const DepthwiseKernel& kernel);
+  DepthwiseStream(const DepthwiseStream&) = delete;
+  DepthwiseStream& operator=(const DepthwiseStream&) = delete;
+
+  const std::vector<DepthwiseBlock>& blocks() const { return blocks_; }
+  // Aligned to 64 bytes.
+  const uint8_t* data() const { return data_; }
+
+ private:
+  std::vector<DepthwiseBlock> blocks_;
+  std::vector<uint8_t> memory_;
+  uint8_t* data_ = nullptr;
+};
+
+// The blocks for that many channels: as wide as possible.
+std::vector<DepthwiseBlock> DepthwiseBlocks(const DepthwiseKernel& kernel,
+                                            int channels);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_DEPTHWISE_STREAM_H_

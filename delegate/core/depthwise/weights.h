@@ -1,0 +1,27 @@
+#ifndef TF_PCONV_DELEGATE_CORE_DEPTHWISE_WEIGHTS_H_
+#define TF_PCONV_DELEGATE_CORE_DEPTHWISE_WEIGHTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "delegate/core/weights/pattern_weights.h"
+
+namespace tf_pconv {
+
+// The weights of a depthwise 3x3 convolution: one kernel a channel. They are
+// kept dense, zeros of patterns included: all of a kernel costs less than its
+// output does.
+struct DepthwiseWeights {
+  DataType type = DataType::kFloat32;
+  int channels = 0;
+  // kKernelTaps rows of a weight each channel, as in TFLite. One of the two is
+  // filled, as `type` says.
+  std::vector<float> float_values;
+  std::vector<int8_t> int8_values;
+  // Quantisation scale of each channel (int8 only).
+  std::vector<float> scales;
+};
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_DEPTHWISE_WEIGHTS_H_

@@ -1,0 +1,145 @@
+#include "delegate/core/pointwise/cost.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <vector>
+
+#include "delegate/core/cpu.h"
+#include "delegate/core/float/kernel_table.h"
+#include "delegate/core/kernel_choice.h"
+#include "delegate/core/pointwise/kernel_table.h"
+
+namespace tf_pconv {
+namespace {
+
+// Nanoseconds on one core.
+struct Rates {
+  DataType type;
+  uint32_t features;  // of the kernel
+  // Of the dense convolution: a multiply-add, an output value, a pixel.
+  double dense_product;
+  double dense_output;
+  double dense_pixel;
+  // Of the kernel: a channel of a group at a pixel (loads and interleaving) and
+  // the product of each filter; an input value, an output value, a pixel.
+  double shared;
+  double product;
+  double input;
+  double output;
+  double pixel;
+  // Of the largest tile's products, what the smaller ones cost too: int8
+  // kernels load whole planes for any tile.
+  double fixed_share;
+};
+
+constexpr Rates kRates[] = {
+    // AMD Zen 5, fitted to layers of ResNet-50 and MobileNet-V2 with LiteRT
+    // 2.3's XNNPACK, within 15 % of all of them.
+    {DataType::kInt8, kAvx2 | kAvx512 | kAvx512Vnni, 0.00206, 0.063, 2.8,
+     0.0038, 0.0016, 0.014, 0.064, 1.4, 0.5},
+    {DataType::kFloat32, kAvx2 | kAvx512, 0.0078, 0.0, 11.0, 0.0079, 0.0067,
+     0.074, 0.084, 0.6, 0.0},
+    // Its kernels without AVX-512, measured there; its dense ones at half rate.
+    {DataType::kInt8, kAvx2 | kAvxVnni, 0.0041, 0.12, 2.65, 0.0034, 0.0038,
+     0.033, 0.20, 0.4, 0.5},
+    {DataType::kFloat32, kAvx2, 0.0156, 0.0, 11.0, 0.0081, 0.0136, 0.077, 0.105,
+     0.0, 0.0},
+    // The same without dot products; dense as on AMD Zen 3, where all of this
+    // takes about half as long again.
+    {DataType::kInt8, kAvx2, 0.0200, 0.12, 4.0, 0.0055, 0.0090, 0.05, 0.30, 0.6,
+     0.5},
+};
+
+// A node of the delegate costs this much more than one of XNNPACK: the graph is
+// cut before and behind it.
+constexpr double kCallNanoseconds = 2000;
+
+// Weights that no second cache holds are read once more for each tile.
+constexpr double kNearWeights = 1 << 20;
+constexpr double kFarWeight = 0.02;  // nanoseconds a byte
+
+// Where no kernel can run, the reference is slower than any dense convolution.
+constexpr double kReferenceSpeedup = 0.1;
+
+// Channels of groups of the kernel, all together.
+double GroupChannels(const PatternWeights& weights, int group_size) {
+  double channels = 0;
+  for (int group = 0; group < weights.groups(); ++group) {
+    const int filters = weights.FiltersOfGroup(group);
+    channels +=
+        double(weights.group_begin[group + 1] - weights.group_begin[group]) *
+        ((filters + group_size - 1) / group_size);
+  }
+  return channels;
+}
+
+// What is computed for an image.
+struct Tiles {
+  double count;
+  double pixels;  // tiles are filled up
+};
+
+// As the convolutions cut images: into largest tiles, and the smallest that
+// holds the rest.
+template <typename Kernel>
+Tiles CutIntoTiles(int64_t pixels, const std::vector<const Kernel*>& kernels,
+                   double fixed_share) {
+  const int largest = kernels.front()->pixels;
+  const int64_t whole = pixels / largest;
+  const int64_t rest = pixels - whole * largest;
+  Tiles tiles = {double(whole), double(whole) * largest};
+  if (rest == 0) return tiles;
+  int last = largest;
+  for (const Kernel* kernel : kernels) {
+    if (kernel->pixels >= rest) last = kernel->pixels;
+  }
+  return {tiles.count + 1,
+          tiles.pixels + last + fixed_share * (largest - last)};
+}
+
+template <typename Kernel>
+double Predict(const PatternWeights& weights, const Geometry& geometry,
+               const Kernel* const* table, uint32_t features) {
+  const auto kernels = FastestKernels(table, features, weights.group_size);
+  if (kernels.empty()) return kReferenceSpeedup;
+  const Kernel& kernel = *kernels.front();
+  const auto rates = std::find_if(
+      std::begin(kRates), std::end(kRates), [&](const Rates& entry) {
+        return entry.type == weights.type && entry.features == kernel.features;
+      });
+  if (rates == std::end(kRates)) return kReferenceSpeedup;
+
+  const ActivationShape& output = geometry.output;
+  const int64_t pixels = int64_t{output.batch} * output.height * output.width;
+  const Tiles tiles = CutIntoTiles(pixels, kernels, rates->fixed_share);
+  const double channels = GroupChannels(weights, kernel.group_size);
+  const double inputs = double(pixels) * weights.channels;
+  const double outputs = double(pixels) * weights.filters;
+  // Of a channel its offset, and a weight for each filter.
+  const int filter_bytes = weights.type == DataType::kInt8 ? 1 : 4;
+  const double weight_bytes =
+      channels * (sizeof(uint32_t) + filter_bytes * kernel.group_size);
+  const double dense = inputs * weights.filters * rates->dense_product +
+                       outputs * rates->dense_output +
+                       pixels * rates->dense_pixel;
+  const double sparse =
+      tiles.pixels * channels *
+          (rates->shared + rates->product * kernel.group_size) +
+      tiles.count * std::max(0.0, weight_bytes - kNearWeights) * kFarWeight +
+      inputs * rates->input + outputs * rates->output + pixels * rates->pixel +
+      kCallNanoseconds;
+  return dense / sparse;
+}
+
+}  // namespace
+
+double PredictPointwiseSpeedup(const PatternWeights& weights,
+                               const Geometry& geometry, uint32_t features) {
+  return weights.type == DataType::kInt8
+             ? Predict(weights, geometry, native::kPointwiseKernels, features)
+             : Predict(weights, geometry, native::kFloatPointwiseKernels,
+                       features);
+}
+
+}  // namespace tf_pconv
