@@ -52,6 +52,10 @@ constexpr double kPixelNanoseconds = 2.5;
 // A node of the delegate costs this much more than one of XNNPACK.
 constexpr double kCallNanoseconds = 500;
 
+// A byte of weights: what other layers of a network read leaves no room for
+// them in a cache, so that they come from memory at each inference.
+constexpr double kWeightByteNanoseconds = 0.02;
+
 // Group kernels of the layer, counted once for each run of the kernel that its
 // filters need.
 template <typename Kernel>
@@ -96,8 +100,12 @@ double PredictKernel(const PatternWeights& weights, const Geometry& geometry,
   }
   if (rates == nullptr) return kReferenceSpeedup;
   const double outputs = Pixels(geometry.output);
+  const double dense_weights =
+      double(weights.filters) * weights.channels * kKernelTaps;
+  const double weight_bytes = weights.type == DataType::kInt8 ? 1 : 4;
   const double dense =
-      outputs * weights.filters * weights.channels * kKernelTaps * rates->dense;
+      dense_weights *
+      std::max(outputs * rates->dense, weight_bytes * kWeightByteNanoseconds);
   const double pattern =
       ComputedPixels(kernel, geometry.output) * KernelRuns(weights, kernel) *
           (rates->shared + rates->filter * kernel.group_size) +

@@ -408,6 +408,20 @@ TEST(PredictSpeedupTest, TheLeastDoesNotDependOnThisProcessor) {
   EXPECT_GT(predict(64), 1.5);
 }
 
+// Many weights for few pixels: dense convolutions wait for memory.
+TEST(PredictSpeedupTest, CountsTheWayOfWeightsFromMemory) {
+  const auto predict = [](int channels) {
+    RandomConvOptions options;
+    options.filters = options.channels = channels;
+    options.compression = 8;
+    options.group_size = 4;
+    const RandomConv random(options);
+    return PredictLeastSpeedup(random.description(), {1, 2, 2, channels});
+  };
+  EXPECT_LT(predict(32), 1.0);
+  EXPECT_GT(predict(512), 1.0);
+}
+
 TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
   const auto predict = [](DataType type, double compression, int group_size) {
