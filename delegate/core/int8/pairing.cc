@@ -76,6 +76,16 @@ void AppendWithinLimit(const Int8Entry& entry,
 }
 
 // Heaviest first, each entry with the heaviest waiting one that it fits.
+PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries) {
+  PairedEntries paired;
+  size_t i = 0;
+  for (; i + 1 < entries.size(); i += 2) {
+    paired.pairs.push_back({entries[i], entries[i + 1]});
+  }
+  if (i < entries.size()) paired.singles.push_back(entries[i]);
+  return paired;
+}
+
 PairedEntries PairWithinLimit(const std::vector<const Int8Entry*>& entries) {
   // Waiting entries looked at; bounds the time where few fit.
   constexpr size_t kCandidates = 64;

@@ -51,6 +51,9 @@ struct PairedEntries {
   std::vector<const Int8Entry*> singles;
 };
 
+// Pairs any two entries, for kernels whose sums have 32 bits.
+PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries);
+
 // Pairs entries that together stay within the limit.
 PairedEntries PairWithinLimit(const std::vector<const Int8Entry*>& entries);
 

@@ -1,12 +1,12 @@
 #include "delegate/core/int8/stream.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "delegate/core/geometry.h"
 #include "delegate/core/int8/pairing.h"
 #include "delegate/core/int8/patch.h"
+#include "delegate/core/int8/stream_words.h"
 #include "delegate/core/weights/pattern_weights.h"
 
 namespace tf_pconv {
@@ -14,17 +14,6 @@ namespace {
 
 // Of four outputs; those of larger blocks lie as many times further apart.
 constexpr int kShuffleBytes = 4 * kPatternEntries;
-
-// Where sums have 32 bits, any two entries make a pair.
-PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries) {
-  PairedEntries paired;
-  size_t i = 0;
-  for (; i + 1 < entries.size(); i += 2) {
-    paired.pairs.push_back({entries[i], entries[i + 1]});
-  }
-  if (i < entries.size()) paired.singles.push_back(entries[i]);
-  return paired;
-}
 
 // A group of the kernel: at most kernel.group_size filters of a file's group.
 struct FilterGroup {
@@ -149,18 +138,7 @@ class Packer {
     words->push_back(static_cast<uint32_t>(paired.singles.size()));
     words->push_back(static_cast<uint32_t>(index));
     const int filters = static_cast<int>(group.filters.size());
-    for (int i = 0; i < kernel_.group_size; ++i) {
-      words->push_back(i < filters ? group.bias[i] : 0);
-    }
-    for (const std::vector<float>* values :
-         {&stage_.multipliers, &stage_.offsets}) {
-      for (int i = 0; i < kernel_.group_size; ++i) {
-        const float value = i < filters ? (*values)[group.filters[i]] : 0.0f;
-        uint32_t word;
-        std::memcpy(&word, &value, sizeof(word));
-        words->push_back(word);
-      }
-    }
+    AppendStage(stage_, group.filters, group.bias, kernel_.group_size, words);
     // Filters that fill up the group write to a row that nobody reads.
     for (int i = 0; i < kernel_.group_size; ++i) {
       words->push_back(i < filters ? group.filters[i] : weights_.filters);
@@ -190,12 +168,6 @@ class Packer {
         entry.pattern * ArrangementCount(kernel_) + entry.arrangement;
     return static_cast<uint32_t>(entry.channel - first_channel) |
            static_cast<uint32_t>(shuffle * kShuffleBytes) << 16;
-  }
-
-  static uint32_t WeightWord(const Int8Quad& weights) {
-    uint32_t word;
-    std::memcpy(&word, weights.data(), sizeof(word));
-    return word;
   }
 
   const ConvDescription& description_;

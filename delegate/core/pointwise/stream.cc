@@ -4,10 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "delegate/core/int8/pairing.h"
+#include "delegate/core/int8/stream_words.h"
 #include "delegate/core/weights/pattern_weights.h"
 
 namespace tf_pconv {
@@ -33,17 +33,6 @@ struct FilterGroup {
   std::vector<Int8Entry> entries;  // whose `channel` is the index of a quad
   PairedEntries paired;            // of `entries`
 };
-
-// Where sums have 32 bits, any two quads make a pair.
-PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries) {
-  PairedEntries paired;
-  size_t i = 0;
-  for (; i + 1 < entries.size(); i += 2) {
-    paired.pairs.push_back({entries[i], entries[i + 1]});
-  }
-  if (i < entries.size()) paired.singles.push_back(entries[i]);
-  return paired;
-}
 
 // Puts next to each other what shares a 16-bit lane: the channel of the
 // largest weights and that of the smallest, and so on.
@@ -167,18 +156,7 @@ class Packer {
     words->push_back(static_cast<uint32_t>(group.paired.pairs.size()));
     words->push_back(static_cast<uint32_t>(group.paired.singles.size()));
     const int filters = static_cast<int>(group.filters.size());
-    for (int i = 0; i < kernel_.group_size; ++i) {
-      words->push_back(i < filters ? group.bias[i] : 0);
-    }
-    for (const std::vector<float>* values :
-         {&stage_.multipliers, &stage_.offsets}) {
-      for (int i = 0; i < kernel_.group_size; ++i) {
-        const float value = i < filters ? (*values)[group.filters[i]] : 0.0f;
-        uint32_t word;
-        std::memcpy(&word, &value, sizeof(word));
-        words->push_back(word);
-      }
-    }
+    AppendStage(stage_, group.filters, group.bias, kernel_.group_size, words);
     // Filters that fill up the group write to rows that nobody reads, each to
     // its own: groups may run in several threads.
     for (int i = 0; i < kernel_.group_size; ++i) {
@@ -211,12 +189,6 @@ class Packer {
       words->push_back(static_cast<uint32_t>(quad[place]) *
                        static_cast<uint32_t>(kernel_.plane_bytes));
     }
-  }
-
-  static uint32_t WeightWord(const Int8Quad& weights) {
-    uint32_t word;
-    std::memcpy(&word, weights.data(), sizeof(word));
-    return word;
   }
 
   const ConvDescription& description_;
