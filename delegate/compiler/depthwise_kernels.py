@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import int8_kernels
+from int8_outputs import limits, quantize_function
 from kernel_list import DepthwiseKernel, symbol
+from statements import define, indent
 from targets import Target
 
 _SIDE = 3
@@ -25,7 +26,7 @@ _UNROLLED = (4, 2, 1)  # outputs that share what is loaded of weights
 
 def functions(target: Target, kernels: Sequence[DepthwiseKernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
-    yield from int8_kernels.quantize_function(target)
+    yield from quantize_function(target)
     yield ""
     yield from _multiply_function(target)
     yield ""
@@ -38,7 +39,7 @@ def functions(target: Target, kernels: Sequence[DepthwiseKernel]) -> Iterator[st
 
 def members(kernel: DepthwiseKernel) -> Iterator[str]:
     """What a DepthwiseKernel holds after its channels; see depthwise/kernel.h."""
-    is_wide = int8_kernels.is_narrow(kernel.target)
+    is_wide = not kernel.target.has_dot
     yield "0" if is_wide else "128"
     yield "true" if is_wide else "false"
     rows = [
@@ -60,7 +61,7 @@ def _row_name(kernel: DepthwiseKernel, halvings: int, stride: int) -> str:
 def _multiply_function(target: Target) -> Iterator[str]:
     """The function `multiply`: adds the products of four bytes to each sum."""
     t = target
-    if not int8_kernels.is_narrow(t):
+    if t.has_dot:
         yield f"inline {t.vector} multiply({t.vector} sum, {t.vector} inputs,"
         yield f"                        const {t.vector}* weights) {{"
         yield f"  return {t('dot', 'sum', 'inputs', t('load', 'weights'))};"
@@ -81,7 +82,7 @@ def _multiply_function(target: Target) -> Iterator[str]:
 
 def _weight_vectors(target: Target) -> int:
     """Vectors of the weights of a column."""
-    return len(_QUARTERS) * (2 if int8_kernels.is_narrow(target) else 1)
+    return len(_QUARTERS) * (1 if target.has_dot else 2)
 
 
 class _Row:
@@ -93,7 +94,7 @@ class _Row:
         self.parts = range(1 << halvings)
         self.part_bytes = kernel.channels >> halvings
         self.name = _row_name(kernel, halvings, stride)
-        self.is_wide = int8_kernels.is_narrow(kernel.target)
+        self.is_wide = not kernel.target.has_dot
         # Sums of windows that have begun and not ended.
         self.open = ("first", "second")[: _SIDE - stride]
 
@@ -111,19 +112,16 @@ class _Row:
         for row in range(_SIDE):
             pixels = self.load(row, column)
             value = pixels if self.is_wide else t("xor", pixels, "offset")
-            yield f"const {t.vector} pixels{index}_{row} ="
-            yield f"    {value};"
+            yield from define(t.vector, f"pixels{index}_{row}", value)
         # The weight of the fourth byte is 0.
         for half in ("low", "high"):
             for pair, rows in enumerate(((0, 1), (2, 2))):
                 pixels = t(f"unpack_{half}8", *(f"pixels{index}_{row}" for row in rows))
-                yield f"const {t.vector} {half}{index}_{pair} ="
-                yield f"    {pixels};"
+                yield from define(t.vector, f"{half}{index}_{pair}", pixels)
         for quarter in _QUARTERS:
             half, part = (("low", "high")[i] for i in divmod(quarter, 2))
             quads = t(f"unpack_{part}16", f"{half}{index}_0", f"{half}{index}_1")
-            yield f"const {t.vector} inputs{index}_{quarter} ="
-            yield f"    {quads};"
+            yield from define(t.vector, f"inputs{index}_{quarter}", quads)
 
     def product(self, total: str, inputs: int, quarter: int, column: int) -> str:
         """Adds the products with a column of the window to a sum, or to the bias."""
@@ -182,8 +180,8 @@ class _Row:
     def store(self, output: int) -> Iterator[str]:
         t = self.target
         sums = ", ".join(f"sum{output}_{quarter}" for quarter in _QUARTERS)
-        yield f"const {t.vector} outputs{output} ="
-        yield f"    narrow_lanes({sums}, center, min, max);"
+        outputs = f"narrow_lanes({sums}, center, min, max)"
+        yield from define(t.vector, f"outputs{output}", outputs)
         for part in self.parts:
             pixel = f"args->outputs + (args->parts[{part}] + x + {output}) * pixel_bytes"
             if len(self.parts) == 1:
@@ -200,9 +198,7 @@ class _Row:
     def function(self) -> Iterator[str]:
         t = self.target
         yield f"void {self.name}(const DepthwiseRowArgs* args) {{"
-        yield f"  const {t.vector} min = {t('splat8', 'args->min')};"
-        yield f"  const {t.vector} max = {t('splat8', 'args->max')};"
-        yield f"  const {t.vector} center = {t('splat16', 'args->center')};"
+        yield from indent(limits(t))
         if not self.is_wide:
             yield f"  const {t.vector} offset = {t('splat8', '-128')};"
         yield f"  const {t.vector}* weights = (const {t.vector}*)args->stream;"
@@ -214,12 +210,10 @@ class _Row:
         yield "  const size_t count = args->count;"
         for part in self.parts:
             yield f"  const size_t part{part} = {self.stride} * args->parts[{part}];"
-        for line in self.begin():
-            yield "  " + line
+        yield from indent(self.begin())
         yield "  size_t x = 0;"
         for outputs in _UNROLLED:
             yield f"  for (; x + {outputs} <= count; x += {outputs}) {{"
-            for line in self.outputs(outputs):
-                yield "    " + line
+            yield from indent(self.outputs(outputs), 2)
             yield "  }"
         yield "}"

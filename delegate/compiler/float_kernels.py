@@ -8,9 +8,11 @@ the two kinds of kernels, `delegate/core/float/stream.h` the stream of weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 from kernel_list import FloatKernel, symbol
+from statements import define, indent, walk
 from targets import Target
 
 # Words of a unit before its taps: how many there are, or how many pairs and
@@ -57,8 +59,8 @@ def _transpose(target: Target) -> Iterator[str]:
             for place, half in ((low, "low"), (high, "high")):
                 after[place] = f"{'bcde'[distance.bit_length() - 1]}{place}_"
                 operation = f"transpose{distance}_{half}"
-                yield f"const {vector} {after[place]} ="
-                yield f"    {target(operation, rows[low], rows[high])};"
+                value = target(operation, rows[low], rows[high])
+                yield from define(vector, after[place], value)
         rows = after
         distance *= 2
     for i in range(target.floats):
@@ -74,8 +76,7 @@ def _pack(target: Target) -> Iterator[str]:
     yield f"  for (int c = 0; c < channels; c += {t.floats}) {{"
     for i in range(t.floats):
         yield f"    const {t.float_vector} a{i} = {t('load_any_float', f'pixels[{i}] + c')};"
-    for line in _transpose(t):
-        yield "    " + line
+    yield from indent(_transpose(t), 2)
     for i in range(t.floats):
         yield f"    {t('store_any_float', 'planes', f'e{i}')};"
         yield "    planes += plane;"
@@ -92,8 +93,7 @@ def _store(target: Target) -> Iterator[str]:
     for i in range(t.floats):
         value = t("load_float", f"args->sums + args->rows[c + {i}]")
         yield f"    const {t.float_vector} a{i} = {value};"
-    for line in _transpose(t):
-        yield "    " + line
+    yield from indent(_transpose(t), 2)
     yield f"    const {t.float_vector} bias = {t('load_any_float', 'args->bias + c')};"
     for i in range(t.floats):
         # A NaN passes: both operations return their second argument then.
@@ -121,12 +121,8 @@ class _Multiply:
         t = self.target
         return t("as_float", t("splat32", f"(int)stream[{word}]"))
 
-    def define(self, name: str, value: str, keep: bool) -> Iterator[str]:
-        """A vector; `keep` stops compilers from loading it once for each use."""
-        yield f"{'' if keep else 'const '}{self.target.float_vector} {name} ="
-        yield f"    {value};"
-        if keep:
-            yield f"TF_PCONV_KEEP({name});"
+    def define(self, name: str, value: str, *, keep: bool) -> Iterator[str]:
+        yield from define(self.target.float_vector, name, value, keep=keep)
 
     def add(self, f: int, v: int, value: str, weight: str) -> str:
         name = f"sum{f}_{v}"
@@ -150,7 +146,7 @@ class _Multiply:
                 yield from self.define(f"input{v}", self.input(v), keep=True)
             for f in self.filters:
                 keep = len(self.vectors) > 1
-                yield from self.define(f"weight{f}", self.weight(1 + f), keep)
+                yield from self.define(f"weight{f}", self.weight(1 + f), keep=keep)
                 for v in self.vectors:
                     yield self.add(f, v, f"input{v}", f"weight{f}")
 
@@ -169,13 +165,9 @@ class _Multiply:
             for vector, weight in uses:
                 yield self.add(0, vector, f"input{v}", weight)
 
-    def loop(self, count: str, words: int, body: Iterator[str]) -> Iterator[str]:
-        yield f"for (uint32_t i = {count}; i != 0; --i) {{"
-        yield "  const float* planes = args->planes + stream[0];"
-        for line in body:
-            yield "  " + line
-        yield f"  stream += {words};"
-        yield "}"
+    def walk(self, count: str, words: int, body: Iterable[str]) -> Iterator[str]:
+        planes = "const float* planes = args->planes + stream[0];"
+        yield from walk(count, words, itertools.chain([planes], body))
 
     def columns(self) -> Iterator[str]:
         """Taps column by column; between them the sums move up by a lane."""
@@ -190,18 +182,16 @@ class _Multiply:
                 yield f"    sum{f}_{v} = {t('move_up', f'sum{f}_{v}', below)};"
         yield "  }"
         if self.kernel.group_size == 1:
-            for line in self.loop("counts[2 * column]", 3, self.pair()):
-                yield "  " + line
+            yield from indent(self.walk("counts[2 * column]", 3, self.pair()))
         words = 1 + self.kernel.group_size
-        for line in self.loop("counts[2 * column + 1]", words, self.tap()):
-            yield "  " + line
+        yield from indent(self.walk("counts[2 * column + 1]", words, self.tap()))
         yield "}"
 
     def flat(self) -> Iterator[str]:
         """Taps one after the other."""
         yield "const uint32_t taps = stream[0];"
         yield f"stream += {_FLAT_WORDS};"
-        yield from self.loop("taps", 1 + self.kernel.group_size, self.tap())
+        yield from self.walk("taps", 1 + self.kernel.group_size, self.tap())
 
     def unit(self) -> Iterator[str]:
         t = self.target
@@ -223,7 +213,6 @@ class _Multiply:
         yield "  const uint32_t* stream = args->stream;"
         yield "  float* sums = args->sums;"
         yield "  for (uint32_t unit = 0; unit < args->units; ++unit) {"
-        for line in self.unit():
-            yield "    " + line
+        yield from indent(self.unit(), 2)
         yield "  }"
         yield "}"

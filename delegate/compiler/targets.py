@@ -43,6 +43,11 @@ class Target:
         """Floats of a vector."""
         return self.vector_bytes // 4
 
+    @property
+    def has_dot(self) -> bool:
+        """Whether there is a dot product of bytes; else products are added in 16 bits first."""
+        return "dot" in self.operations
+
     def __call__(self, operation: str, *arguments: object) -> str:
         """The expression of an operation."""
         return self.operations[operation].format(*arguments)
