@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from tf_pconv import benchmark, lite
-from tf_pconv.benchmark import footprint, network_models, pictures, report, suites, timing
+from tf_pconv.benchmark import (
+    contestants,
+    footprint,
+    network_models,
+    pictures,
+    report,
+    suites,
+    timing,
+)
 from tf_pconv.benchmark.contestants import litert
 from tf_pconv.benchmark.layer_case import DTYPES, LayerCase, build_layer
 from tf_pconv.benchmark.machine import describe_machine
@@ -68,11 +76,33 @@ def test_times_and_speedup_are_of_one_measurement(comparison):
     assert rival.speedup == pytest.approx(rival.ms / comparison.delegate_ms, rel=0.5)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_packed_layer_is_faster_than_dense(dtype):
-    # Some five times on the processors measured; one time is what a slow fallback would reach.
-    case = LayerCase(128, 128, 28, dtype, group_size=4)
-    assert benchmark.benchmark_layer(case, seconds=0.3).against("xnnpack").speedup > 1.5
+def test_contestants_are_loaded_several_times_in_both_orders(monkeypatch):
+    opened = []
+
+    def watch(engine):
+        def opener(*arguments, **options):
+            opened.append(engine.name)
+            return engine.open(*arguments, **options)
+
+        return dataclasses.replace(engine, open=opener)
+
+    for name in ("xnnpack", "delegate"):
+        monkeypatch.setitem(contestants.ENGINES, name, watch(contestants.ENGINES[name]))
+    comparison = benchmark.benchmark_layer(SMALL, seconds=0.0, loads=2)
+    assert comparison.loads == 2
+    assert opened[-4:] == ["delegate", "xnnpack", "xnnpack", "delegate"]
+
+
+def test_interval_covers_what_changes_from_load_to_load():
+    steady = [np.full(10, 1.0), np.full(10, 1.0)]
+    moved = [np.full(10, 0.97), np.full(10, 1.03)]
+    assert timing.median_interval(steady) == (1.0, 1.0)
+    assert timing.median_interval(moved) == (0.97, 1.03)
+
+
+def test_no_load_is_refused():
+    with pytest.raises(ValueError, match="loads must be at least 1, but is 0"):
+        benchmark.benchmark_layer(SMALL, seconds=0.0, loads=0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -254,7 +284,7 @@ def test_picture_is_written(comparison, tmp_path):
 
 def test_interval_of_the_median_covers_it():
     values = np.random.default_rng(0).normal(3.0, 0.1, 101)
-    low, high = timing.median_interval(values)
+    low, high = timing.median_interval([values])
     assert low < np.median(values) < high
     assert high - low < 0.1
 

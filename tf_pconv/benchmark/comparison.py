@@ -2,7 +2,8 @@
 
 All contestants run in one process on the same processors, in turns, from inputs that are in place
 to outputs that are complete. The figure to quote is the median of the ratios of neighbouring turns,
-which forgives a machine whose speed drifts.
+which forgives a machine whose speed drifts, over several loads of all contestants, which forgives
+where in memory one of them came to lie.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from tf_pconv.benchmark.contestants import (
     DEFAULT,
     DELEGATED,
+    ENGINES,
     INSTALL,
     Contestant,
     Engine,
@@ -164,15 +166,17 @@ def compare(
         inputs = reference.random_inputs(seed)
         expected = _run(reference, inputs)
         difference, equal = _difference(_run(ours, inputs), expected)
-        del reference
-        rivals, absentees = [], []
+        del interpreter, ours, reference
+        entries, absentees = [_Entry(ENGINES["delegate"], subject, inputs, expected, chosen)], []
         for engine in wanted:
             try:
-                rivals.append(_Entry(engine, subject, inputs, expected, chosen))
+                entries.append(_Entry(engine, subject, inputs, expected, chosen))
             except Exception as error:  # engines raise whatever they like
                 absentees.append(Absentee(engine.name, _reason(engine, error)))
-        contestants = [ours, *(rival.contestant for rival in rivals)]
-        turns = take_turns(contestants, threads, chosen["seconds"])
+        loads = [
+            _time_load(entries, chosen, backwards=number % 2 == 1)
+            for number in range(chosen["loads"])
+        ]
         footprints = [
             measure_footprint(model, delegated=delegated, settings=chosen)
             for model, delegated in ((subject.delegated, True), (dense, False))
@@ -181,13 +185,16 @@ def compare(
     return Comparison(
         name=subject.name,
         dtype=subject.dtype,
-        delegate_ms=float(np.median(turns[:, 0])),
+        delegate_ms=float(np.median(np.concatenate(loads)[:, 0])),
         rivals=tuple(
-            rival.result(turns[:, 0], times)
-            for rival, times in zip(rivals, turns.T[1:], strict=True)
+            entry.result(
+                ours=[turns[:, 0] for turns in loads], theirs=[turns[:, column] for turns in loads]
+            )
+            for column, entry in enumerate(entries[1:], 1)
         ),
         absentees=tuple(absentees),
-        rounds=len(turns),
+        loads=len(loads),
+        rounds=sum(len(turns) for turns in loads),
         delegated=delegation.delegated,
         nodes=delegation.nodes,
         kernels=delegation.kernels,
@@ -203,8 +210,17 @@ def compare(
     )
 
 
+def _time_load(
+    entries: Sequence[_Entry], settings: Settings, *, backwards: bool
+) -> npt.NDArray[np.float64]:
+    """Loads all contestants, in order or backwards, and times them in turns."""
+    step = -1 if backwards else 1
+    contestants = [entry.load() for entry in entries[::step]][::step]
+    return take_turns(contestants, settings["threads"], settings["seconds"] / settings["loads"])
+
+
 class _Entry:
-    """An engine that has loaded a subject and run it once."""
+    """An engine that can run a subject, as it has shown once."""
 
     def __init__(
         self,
@@ -216,32 +232,38 @@ class _Entry:
     ) -> None:
         if not engine.installed:
             raise EngineError(f"not installed; {INSTALL}")
-        self._engine = engine
-        dtype, threads = engine.reads(subject.dtype), settings["threads"]
-        if engine.file == DELEGATED:
-            options = {"kernel": settings["kernel"]}
-            self.contestant = engine.open(subject.delegated, threads, **options)
-        else:
-            self.contestant = engine.open(subject.dense(dtype), threads)
-        self._difference = None
-        if dtype == subject.dtype:
-            self._difference, _ = _difference(_run(self.contestant, inputs), expected)
-        else:
+        self._engine, self._settings = engine, settings
+        dtype, is_delegate = engine.reads(subject.dtype), engine.file == DELEGATED
+        self._file = subject.delegated if is_delegate else subject.dense(dtype)
+        self._options = {"kernel": settings["kernel"]} if is_delegate else {}
+        self._inputs, self._difference = inputs, None
+        if dtype != subject.dtype:
             random = np.random.default_rng(settings["seed"])
-            shapes = [value.shape for value in inputs]
-            _run(self.contestant, [random.standard_normal(each, np.float32) for each in shapes])
-        self._exact = is_exact(engine.name) if self.contestant.numbers == "int8" else None
+            self._inputs = [random.standard_normal(each.shape, np.float32) for each in inputs]
+        contestant = self.load()
+        if dtype == subject.dtype:
+            self._difference, _ = _difference(contestant.outputs(), expected)
+        self._numbers = contestant.numbers
+        self._exact = is_exact(engine.name) if self._numbers == "int8" else None
 
-    def result(self, ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> Rival:
-        """Returns what it reached, given the times of the delegate and its own."""
-        ratios = theirs / ours
+    def load(self) -> Contestant:
+        """Loads the file afresh and runs it once."""
+        contestant = self._engine.open(self._file, self._settings["threads"], **self._options)
+        _run(contestant, self._inputs)
+        return contestant
+
+    def result(
+        self, ours: Sequence[npt.NDArray[np.float64]], theirs: Sequence[npt.NDArray[np.float64]]
+    ) -> Rival:
+        """Returns what it reached, given the times of the delegate and its own in each load."""
+        ratios = [other / own for own, other in zip(ours, theirs, strict=True)]
         low, high = median_interval(ratios)
         return Rival(
             engine=self._engine.name,
             version=self._engine.version,
-            numbers=self.contestant.numbers,
-            ms=float(np.median(theirs)),
-            speedup=float(np.median(ratios)),
+            numbers=self._numbers,
+            ms=float(np.median(np.concatenate(theirs))),
+            speedup=float(np.median(np.concatenate(ratios))),
             speedup_low=low,
             speedup_high=high,
             exact=self._exact,

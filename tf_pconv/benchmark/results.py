@@ -19,8 +19,9 @@ class Rival:
         version: Of its package.
         numbers: Type that it computes in, such as `int8`, `fp32` or `bf16`.
         ms: Median milliseconds of one run.
-        speedup: Median of the ratios engine / delegate of neighbouring turns.
-        speedup_low: Lower end of the 95 % bootstrap interval of `speedup`.
+        speedup: Median of the ratios engine / delegate of neighbouring turns, over all loads.
+        speedup_low: Lower end of the 95 % bootstrap interval of `speedup`, which covers what
+            changes from load to load.
         speedup_high: Its upper end.
         exact: Whether its int8 arithmetic gives what TensorFlow Lite's reference kernels give, up
             to rounding (see `exactness`); None: it computes in floating point.
@@ -62,7 +63,8 @@ class Comparison:
         delegate_ms: Median with the delegate.
         rivals: What others reached with the same weights, dense.
         absentees: Engines that were asked for and did not run.
-        rounds: Number of turns of each contestant.
+        loads: How many times all contestants were loaded.
+        rounds: Number of turns of each contestant, over all loads.
         delegated: Nodes that the delegate runs.
         nodes: Nodes of the model.
         kernels: Names of the kernels that run them.
@@ -82,6 +84,7 @@ class Comparison:
     delegate_ms: float
     rivals: tuple[Rival, ...]
     absentees: tuple[Absentee, ...]
+    loads: int
     rounds: int
     delegated: int
     nodes: int

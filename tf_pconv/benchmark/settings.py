@@ -11,7 +11,9 @@ class Settings(TypedDict, total=False):
     Attributes:
         kernel: Kernel of the delegate by name. Default: the delegate chooses.
         threads: Threads of each contestant, pinned to as many processors. Default: 1.
-        seconds: How long to measure. Default: 5.
+        seconds: How long to measure, in all. Default: 5.
+        loads: How many times all contestants are loaded afresh: where tensors come to lie in memory
+            moves times by some per cent. Default: 3.
         seed: Seed of weights and inputs. Default: 0.
         memory: Whether to measure load time and memory as well, in processes of their own.
             Default: no.
@@ -20,11 +22,22 @@ class Settings(TypedDict, total=False):
     kernel: str
     threads: int
     seconds: float
+    loads: int
     seed: int
     memory: bool
 
 
 def complete(settings: Settings) -> Settings:
     """Returns settings with defaults for what they leave out."""
-    defaults: Settings = {"kernel": "", "threads": 1, "seconds": 5.0, "seed": 0, "memory": False}
-    return {**defaults, **settings}
+    defaults: Settings = {
+        "kernel": "",
+        "threads": 1,
+        "seconds": 5.0,
+        "loads": 3,
+        "seed": 0,
+        "memory": False,
+    }
+    chosen: Settings = {**defaults, **settings}
+    if chosen["loads"] < 1:
+        raise ValueError(f"loads must be at least 1, but is {chosen['loads']}.")
+    return chosen

@@ -81,8 +81,23 @@ def _turn(contestant: Contestant, clock: Callable[[], float]) -> float:
     return 1e3 * statistics.median(times)
 
 
-def median_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Returns the 95 % bootstrap interval of the median."""
-    picks = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.percentile(np.median(values[picks], axis=1), [2.5, 97.5])
+def median_interval(loads: Sequence[npt.NDArray[np.float64]]) -> tuple[float, float]:
+    """Returns the 95 % bootstrap interval of the median of values measured in several loads.
+
+    Where a load places its tensors in memory moves all of its values together, so that loads are
+    drawn first, and then values of those drawn.
+
+    Args:
+        loads: The values of each load.
+
+    Returns:
+        Both ends.
+    """
+    random = np.random.default_rng(0)
+    medians = []
+    for _ in range(_RESAMPLES):
+        drawn = [loads[i] for i in random.integers(len(loads), size=len(loads))]
+        picks = [values[random.integers(len(values), size=len(values))] for values in drawn]
+        medians.append(np.median(np.concatenate(picks)))
+    low, high = np.percentile(medians, [2.5, 97.5])
     return float(low), float(high)

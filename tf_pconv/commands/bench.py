@@ -84,6 +84,14 @@ def _define_bench(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer("threads", 1, "Threads of each contestant.", 1, flag_values=values)
     flags.DEFINE_float("seconds", 5.0, "Time of each measurement.", 0.0, flag_values=values)
+    flags.DEFINE_integer(
+        "loads",
+        3,
+        "Times that all contestants are loaded afresh within a measurement: where tensors lie in "
+        "memory moves times by some per cent.",
+        1,
+        flag_values=values,
+    )
     flags.DEFINE_integer("seed", 0, "Seed of weights and inputs.", flag_values=values)
     flags.DEFINE_bool(
         "memory",
@@ -143,6 +151,7 @@ def _runs(values: flags.FlagValues) -> Iterator[tuple[str, Callable[[], Comparis
         "kernel": values.kernel,
         "threads": values.threads,
         "seconds": values.seconds,
+        "loads": values.loads,
         "seed": values.seed,
         "memory": values.memory,
     }

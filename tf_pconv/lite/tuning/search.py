@@ -54,7 +54,7 @@ def tune_layer(
     times = time_choices(layer, sides, threads, seconds)
     chosen, column = _DEFAULT, 0
     ratios = times[:, 0] / times[:, -1]
-    if best != _DEFAULT and median_interval(ratios)[0] > 1:
+    if best != _DEFAULT and median_interval([ratios])[0] > 1:
         chosen, column = best, -1
     return LayerTuning(
         names=layer.names,
