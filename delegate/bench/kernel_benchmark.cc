@@ -120,11 +120,11 @@ void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
 
 void RunDepthwise(benchmark::State& state, const std::string& kernel,
                   DataType type, const DepthwiseLayer& layer) {
-  RandomDepthwiseOptions options;
+  RandomConvOptions options = DenseDepthwise();
   options.type = type;
   options.channels = layer.channels;
   options.stride_height = options.stride_width = layer.stride;
-  const RandomDepthwise random(options);
+  const RandomConv random(options);
   Time(state, kernel, random.description(),
        {1, layer.side, layer.side, layer.channels},
        double(kKernelTaps) * layer.channels * layer.side * layer.side /

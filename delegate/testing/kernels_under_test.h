@@ -1,45 +1,76 @@
 #ifndef TF_PCONV_DELEGATE_TESTING_KERNELS_UNDER_TEST_H_
 #define TF_PCONV_DELEGATE_TESTING_KERNELS_UNDER_TEST_H_
 
-#include <ostream>
+// From lists of kernels to what KernelTest takes. A family's `make` says what
+// convolutions some of its kernels run and how they are created.
+
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "delegate/core/cpu.h"
 #include "delegate/core/kernel_choice.h"
+#include "delegate/testing/kernel_test.h"
 
 namespace tf_pconv {
 
-template <typename Kernel>
-struct KernelUnderTest {
-  const Kernel* kernel;
-  bool emulated;
-
-  // Also the suffix of the test's name.
-  std::string Name() const {
-    std::string name = kernel->name;
-    for (char& c : name) c = c == '-' ? '_' : c;
-    return name + (emulated ? "_emulated" : "_native");
+// All kernels of a list: on emulated intrinsics, and once more as they are
+// where this processor can run them. Their names say which is which.
+template <typename Kernel, typename Make>
+std::vector<TestedKernels> EachKernel(const Kernel* const* native,
+                                      const Kernel* const* emulated,
+                                      Make make) {
+  std::vector<TestedKernels> all;
+  const auto add = [&](const Kernel* kernel, const char* way) {
+    TestedKernels tested = make(kernel);
+    tested.name = kernel->name;
+    for (char& c : tested.name) c = c == '-' ? '_' : c;
+    tested.name += way;
+    all.push_back(std::move(tested));
+  };
+  for (; *native != nullptr; ++native, ++emulated) {
+    if (CanRun(**native, CpuFeatures())) add(*native, "_native");
+    add(*emulated, "_emulated");
   }
-};
-
-template <typename Kernel>
-void PrintTo(const KernelUnderTest<Kernel>& kernel, std::ostream* stream) {
-  *stream << kernel.Name();
+  return all;
 }
 
-// All kernels of a list: on emulated intrinsics, and once more as they are
-// where this processor can run them. Test names say which is which.
-template <typename Kernel>
-std::vector<KernelUnderTest<Kernel>> KernelsUnderTest(
-    const Kernel* const* native, const Kernel* const* emulated) {
-  const uint32_t features = CpuFeatures();
-  std::vector<KernelUnderTest<Kernel>> kernels;
-  for (; *native != nullptr; ++native, ++emulated) {
-    if (CanRun(**native, features)) kernels.push_back({*native, false});
-    kernels.push_back({*emulated, true});
+// The same of a list with filter groups, and the kernels together as `choose`
+// puts them for a group size: large tiles, and smaller ones for the rest.
+template <typename Kernel, typename Make, typename Choose>
+std::vector<TestedKernels> EachKernelAndItsTiles(const Kernel* const* native,
+                                                 const Kernel* const* emulated,
+                                                 Make make, Choose choose) {
+  const auto with_tiles = [&](const std::vector<const Kernel*>& kernels) {
+    TestedKernels tested = make(kernels);
+    tested.conv.group_size = kernels.front()->group_size;
+    tested.boundaries = TileBoundaries(kernels.front()->pixels);
+    return tested;
+  };
+  std::vector<TestedKernels> all =
+      EachKernel(native, emulated,
+                 [&](const Kernel* kernel) { return with_tiles({kernel}); });
+  for (int group_size : {1, 2, 4, 8, 16}) {
+    for (uint32_t features : {uint32_t{kAvx2}, ~0u}) {
+      all.push_back(with_tiles(choose(emulated, features, group_size)));
+      all.back().name = std::string(features == kAvx2 ? "avx2" : "fastest") +
+                        "_tiles_for_g" + std::to_string(group_size);
+    }
   }
-  return kernels;
+  return all;
+}
+
+// Chosen as the library chooses among kernels of most families.
+template <typename Kernel, typename Make>
+std::vector<TestedKernels> EachKernelAndItsTiles(const Kernel* const* native,
+                                                 const Kernel* const* emulated,
+                                                 Make make) {
+  return EachKernelAndItsTiles(
+      native, emulated, make,
+      [](const Kernel* const* table, uint32_t features, int group_size) {
+        return FastestKernels(table, features, group_size);
+      });
 }
 
 }  // namespace tf_pconv

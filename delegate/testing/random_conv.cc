@@ -67,7 +67,94 @@ int8_t RandomWeight(bool extreme, double deviation, Random* random) {
       std::clamp(std::lround(normal(*random)), -127L, 127L));
 }
 
+std::vector<uint16_t> AnyPatterns(size_t count, Random* random) {
+  std::vector<uint16_t> patterns(count);
+  for (uint16_t& pattern : patterns) {
+    do {
+      pattern = Uniform(0, (1 << kKernelTaps) - 1, random);
+    } while (__builtin_popcount(pattern) != kPatternEntries);
+  }
+  return patterns;
+}
+
+std::vector<uint16_t> Patterns(const RandomConvOptions& options,
+                               Random* random) {
+  if (options.kernel_side == 1) return {kPointwisePattern};
+  const std::vector<uint16_t> patterns = EightPatterns();
+  return options.any_patterns ? AnyPatterns(patterns.size(), random) : patterns;
+}
+
+// Values of kept weights, of either type.
+template <typename Weights>
+void AddValue(const RandomConvOptions& options, bool kept, Random* random,
+              Weights* weights) {
+  if (options.type == DataType::kInt8) {
+    const int8_t value =
+        RandomWeight(options.extreme_weights, options.deviation, random);
+    weights->int8_values.push_back(kept ? value : 0);
+  } else {
+    const float value = UniformFloat(-1, 1, random);
+    weights->float_values.push_back(kept ? value : 0.0f);
+  }
+}
+
+// Returns how many values each filter has on average.
+double AddPatternWeights(const RandomConvOptions& options, Random* random,
+                         PatternWeights* weights) {
+  weights->type = options.type;
+  weights->filters = options.filters;
+  weights->channels = options.channels;
+  weights->group_size = options.group_size;
+  weights->kernel_side = options.kernel_side;
+  weights->patterns = Patterns(options, random);
+  weights->filter_order.resize(options.filters);
+  std::iota(weights->filter_order.begin(), weights->filter_order.end(), 0);
+  if (options.scattered) {
+    std::shuffle(weights->filter_order.begin(), weights->filter_order.end(),
+                 *random);
+  }
+  AddKernels(options, random, weights);
+  size_t values = 0;
+  for (int group = 0; group < weights->groups(); ++group) {
+    values +=
+        size_t{weights->group_begin[group + 1] - weights->group_begin[group]} *
+        weights->FiltersOfGroup(group) * weights->entries();
+  }
+  for (size_t i = 0; i < values; ++i) {
+    AddValue(options, /*kept=*/true, random, weights);
+  }
+  return static_cast<double>(values) / options.filters;
+}
+
+// The same for a depthwise convolution.
+double AddDepthwiseWeights(const RandomConvOptions& options, Random* random,
+                           DepthwiseWeights* weights) {
+  weights->type = options.type;
+  weights->channels = options.channels;
+  const std::vector<uint16_t> patterns = Patterns(options, random);
+  const int last_pattern = static_cast<int>(patterns.size()) - 1;
+  const bool pruned = options.compression > 1.0;
+  std::vector<uint16_t> masks;
+  for (int i = 0; i < options.channels; ++i) {
+    masks.push_back(pruned ? patterns[Uniform(0, last_pattern, random)]
+                           : (1 << kKernelTaps) - 1);
+  }
+  for (int tap = 0; tap < kKernelTaps; ++tap) {
+    for (int i = 0; i < options.channels; ++i) {
+      AddValue(options, masks[i] >> tap & 1, random, weights);
+    }
+  }
+  return pruned ? kPatternEntries : kKernelTaps;
+}
+
 }  // namespace
+
+RandomConvOptions DenseDepthwise() {
+  RandomConvOptions options;
+  options.depthwise = true;
+  options.compression = 1.0;
+  return options;
+}
 
 std::vector<uint16_t> EightPatterns() {
   return {0x3a, 0x9a, 0xb8, 0xb2, 0x1b, 0x36, 0xd8, 0x1b0};
@@ -75,109 +162,40 @@ std::vector<uint16_t> EightPatterns() {
 
 RandomConv::RandomConv(const RandomConvOptions& options) {
   Random random(options.seed);
-  weights_.type = options.type;
-  weights_.filters = options.filters;
-  weights_.channels = options.channels;
-  weights_.group_size = options.group_size;
-  weights_.kernel_side = options.kernel_side;
-  weights_.patterns = options.kernel_side == 1
-                          ? std::vector<uint16_t>{kPointwisePattern}
-                          : EightPatterns();
-  weights_.filter_order.resize(options.filters);
-  std::iota(weights_.filter_order.begin(), weights_.filter_order.end(), 0);
-  if (options.scattered) {
-    std::shuffle(weights_.filter_order.begin(), weights_.filter_order.end(),
-                 random);
+  double products;  // of an output
+  if (options.depthwise) {
+    products = AddDepthwiseWeights(options, &random, &depthwise_weights_);
+    description_.depthwise = &depthwise_weights_;
+  } else {
+    products = AddPatternWeights(options, &random, &weights_);
+    description_.weights = &weights_;
   }
-  AddKernels(options, &random, &weights_);
-  size_t values = 0;
-  for (int group = 0; group < weights_.groups(); ++group) {
-    values +=
-        size_t{weights_.group_begin[group + 1] - weights_.group_begin[group]} *
-        weights_.FiltersOfGroup(group) * weights_.entries();
-  }
-  // Sums of about the same size whatever the number of products.
-  const float sums =
-      std::sqrt(std::max(1.0f, static_cast<float>(values) / options.filters));
-
-  description_.weights = &weights_;
   description_.stride_height = options.stride_height;
   description_.stride_width = options.stride_width;
   description_.padding = options.padding;
   description_.activation = options.activation;
+  const int filters = description_.filters();
   if (options.type == DataType::kFloat32) {
-    for (size_t i = 0; i < values; ++i) {
-      weights_.float_values.push_back(UniformFloat(-1, 1, &random));
-    }
-    for (int i = 0; i < options.filters; ++i) {
+    for (int i = 0; i < filters; ++i) {
       float_bias_.push_back(UniformFloat(-1, 1, &random));
     }
     if (options.bias) description_.float_bias = float_bias_.data();
     return;
   }
-  for (size_t i = 0; i < values; ++i) {
-    weights_.int8_values.push_back(
-        RandomWeight(options.extreme_weights, options.deviation, &random));
-  }
-  for (int i = 0; i < options.filters; ++i) {
-    weights_.scales.push_back(UniformFloat(0.001f, 0.002f, &random));
+  std::vector<float>& scales =
+      options.depthwise ? depthwise_weights_.scales : weights_.scales;
+  for (int i = 0; i < filters; ++i) {
+    scales.push_back(UniformFloat(0.001f, 0.002f, &random));
     int32_bias_.push_back(Uniform(-3000, 3000, &random));
   }
   if (options.bias) description_.int32_bias = int32_bias_.data();
   description_.input_scale = 0.05f;
   description_.input_zero_point = Uniform(-128, 127, &random);
+  // Sums of about the same size whatever the number of products.
   description_.output_scale =
-      options.output_scale > 0.0f ? options.output_scale : 0.01f * sums;
-  description_.output_zero_point = Uniform(-128, 127, &random);
-}
-
-RandomDepthwise::RandomDepthwise(const RandomDepthwiseOptions& options) {
-  Random random(options.seed);
-  const std::vector<uint16_t> patterns = EightPatterns();
-  const int last_pattern = static_cast<int>(patterns.size()) - 1;
-  std::vector<uint16_t> masks;
-  for (int i = 0; i < options.channels; ++i) {
-    masks.push_back(options.patterns
-                        ? patterns[Uniform(0, last_pattern, &random)]
-                        : (1 << kKernelTaps) - 1);
-  }
-  const bool is_int8 = options.type == DataType::kInt8;
-  constexpr double kDeviation = 40.0;
-  for (int tap = 0; tap < kKernelTaps; ++tap) {
-    for (int i = 0; i < options.channels; ++i) {
-      const bool kept = masks[i] >> tap & 1;
-      if (is_int8) {
-        const int8_t weight =
-            RandomWeight(options.extreme_weights, kDeviation, &random);
-        weights_.int8_values.push_back(kept ? weight : 0);
-      } else {
-        const float weight = UniformFloat(-1, 1, &random);
-        weights_.float_values.push_back(kept ? weight : 0.0f);
-      }
-    }
-  }
-  for (int i = 0; i < options.channels; ++i) {
-    float_bias_.push_back(UniformFloat(-1, 1, &random));
-    int32_bias_.push_back(Uniform(-3000, 3000, &random));
-    if (is_int8) {
-      weights_.scales.push_back(UniformFloat(0.001f, 0.002f, &random));
-    }
-  }
-  weights_.type = options.type;
-  weights_.channels = options.channels;
-  description_.depthwise = &weights_;
-  description_.stride_height = options.stride_height;
-  description_.stride_width = options.stride_width;
-  description_.padding = options.padding;
-  description_.activation = options.activation;
-  if (!is_int8) {
-    if (options.bias) description_.float_bias = float_bias_.data();
-    return;
-  }
-  if (options.bias) description_.int32_bias = int32_bias_.data();
-  description_.input_scale = 0.05f;
-  description_.input_zero_point = Uniform(-128, 127, &random);
-  description_.output_scale = 0.02f;
+      options.output_scale > 0.0f
+          ? options.output_scale
+          : static_cast<float>(0.01 * std::sqrt(std::max(1.0, products)));
   description_.output_zero_point = Uniform(-128, 127, &random);
 }
 

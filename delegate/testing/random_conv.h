@@ -8,10 +8,13 @@
 
 namespace tf_pconv {
 
-// What a random pattern convolution for tests and benchmarks looks like.
+// What a random convolution for tests and benchmarks looks like.
 struct RandomConvOptions {
   DataType type = DataType::kInt8;
   int kernel_side = 3;
+  // Of depthwise ones: the filters are the channels and have no groups, and
+  // their weights follow patterns where there is any compression.
+  bool depthwise = false;
   int filters = 16;
   int channels = 16;
   int group_size = 4;
@@ -22,6 +25,8 @@ struct RandomConvOptions {
   Padding padding = Padding::kSame;
   Activation activation = Activation::kNone;
   bool bias = true;
+  // Patterns of any four taps, instead of EightPatterns().
+  bool any_patterns = false;
   // Filters of a group are scattered over the output channels.
   bool scattered = true;
   // Groups keep different numbers of kernels.
@@ -42,42 +47,14 @@ class RandomConv {
   RandomConv& operator=(const RandomConv&) = delete;
 
   const ConvDescription& description() const { return description_; }
+
+  // Those that the description points to can be changed.
   PatternWeights& weights() { return weights_; }
+  DepthwiseWeights& depthwise_weights() { return depthwise_weights_; }
 
  private:
   PatternWeights weights_;
-  std::vector<int32_t> int32_bias_;
-  std::vector<float> float_bias_;
-  ConvDescription description_;
-};
-
-// What a random depthwise convolution looks like.
-struct RandomDepthwiseOptions {
-  DataType type = DataType::kInt8;
-  int channels = 16;
-  // Weights follow EightPatterns().
-  bool patterns = false;
-  int stride_height = 1;
-  int stride_width = 1;
-  Padding padding = Padding::kSame;
-  Activation activation = Activation::kNone;
-  bool bias = true;
-  bool extreme_weights = false;
-  uint32_t seed = 1;
-};
-
-// The same for depthwise convolutions.
-class RandomDepthwise {
- public:
-  explicit RandomDepthwise(const RandomDepthwiseOptions& options);
-  RandomDepthwise(const RandomDepthwise&) = delete;
-  RandomDepthwise& operator=(const RandomDepthwise&) = delete;
-
-  const ConvDescription& description() const { return description_; }
-  DepthwiseWeights& weights() { return weights_; }
-
- private:
-  DepthwiseWeights weights_;
+  DepthwiseWeights depthwise_weights_;
   std::vector<int32_t> int32_bias_;
   std::vector<float> float_bias_;
   ConvDescription description_;
@@ -86,6 +63,9 @@ class RandomDepthwise {
 // Random activations; many int8 values are extreme.
 std::vector<int8_t> RandomInt8(size_t count, uint32_t seed);
 std::vector<float> RandomFloat(size_t count, uint32_t seed);
+
+// Options of a depthwise convolution that is not pruned.
+RandomConvOptions DenseDepthwise();
 
 // A pattern library: four T-shapes and four blocks of 2x2.
 std::vector<uint16_t> EightPatterns();

@@ -162,9 +162,9 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
        [&](DepthwiseWeights*, ConvDescription* d) { d->weights = &patterns; }},
   };
   for (const Case& malformed : cases) {
-    RandomDepthwise random({});
+    RandomConv random(DenseDepthwise());
     ConvDescription description = random.description();
-    malformed.apply(&random.weights(), &description);
+    malformed.apply(&random.depthwise_weights(), &description);
     Status status;
     EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
     EXPECT_NE(std::string(status.message()).find(malformed.sentence),
@@ -177,9 +177,9 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
 
 TEST(DepthwiseTest, TheFastestKernelRunsButForFewChannels) {
   for (const int channels : {15, 16}) {
-    RandomDepthwiseOptions options;
+    RandomConvOptions options = DenseDepthwise();
     options.channels = channels;
-    const RandomDepthwise random(options);
+    const RandomConv random(options);
     const DepthwiseKernel* fastest =
         FastestKernel(native::kDepthwiseKernels, CpuFeatures());
     Status status;
@@ -192,7 +192,7 @@ TEST(DepthwiseTest, TheFastestKernelRunsButForFewChannels) {
 }
 
 TEST(DepthwiseTest, EachKernelThatRunsHereCanBeForced) {
-  const RandomDepthwise random({});
+  const RandomConv random(DenseDepthwise());
   for (auto table = native::kDepthwiseKernels; *table != nullptr; ++table) {
     PatternConvOptions options;
     options.kernel = (*table)->name;
@@ -447,10 +447,10 @@ TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
 TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
   const auto predict = [](DataType type, int channels, int side) {
-    RandomDepthwiseOptions options;
+    RandomConvOptions options = DenseDepthwise();
     options.type = type;
     options.channels = channels;
-    const RandomDepthwise random(options);
+    const RandomConv random(options);
     return PredictSpeedup(random.description(), {1, side, side, channels});
   };
   EXPECT_GT(predict(DataType::kInt8, 192, 28), 1.3);

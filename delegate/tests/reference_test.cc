@@ -226,12 +226,12 @@ double DepthwiseSum(const std::vector<Value>& weights,
 
 TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
   for (const Setting& setting : kSettings) {
-    RandomDepthwiseOptions options;
+    RandomConvOptions options = DenseDepthwise();
     options.type = DataType::kFloat32;
     options.channels = 5;
     options.stride_height = options.stride_width = setting.stride;
     options.padding = setting.padding;
-    RandomDepthwise random(options);
+    RandomConv random(options);
     const ConvDescription& description = random.description();
     const ActivationShape input = {1, setting.height, setting.width, 5};
     const auto conv = CreateReferenceConv(description);
@@ -243,8 +243,8 @@ TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
     ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
                                             size_t index) {
       const double sum =
-          DepthwiseSum(random.weights().float_values, values, input, 0,
-                       y * setting.stride - setting.pad_top,
+          DepthwiseSum(random.depthwise_weights().float_values, values, input,
+                       0, y * setting.stride - setting.pad_top,
                        x * setting.stride - setting.pad_left, channel);
       ASSERT_NEAR(output[index], sum + description.float_bias[channel], 1e-5)
           << "output " << index;
@@ -254,11 +254,11 @@ TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
 
 TEST(ReferenceTest, DepthwiseInt8EqualsDense) {
   for (const Setting& setting : kSettings) {
-    RandomDepthwiseOptions options;
+    RandomConvOptions options = DenseDepthwise();
     options.channels = 5;
     options.stride_height = options.stride_width = setting.stride;
     options.padding = setting.padding;
-    RandomDepthwise random(options);
+    RandomConv random(options);
     const ConvDescription& description = random.description();
     const ActivationShape input = {1, setting.height, setting.width, 5};
     const auto conv = CreateReferenceConv(description);
@@ -271,13 +271,13 @@ TEST(ReferenceTest, DepthwiseInt8EqualsDense) {
     ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
                                             size_t index) {
       const double sum =
-          DepthwiseSum(random.weights().int8_values, values, input,
+          DepthwiseSum(random.depthwise_weights().int8_values, values, input,
                        description.input_zero_point,
                        y * setting.stride - setting.pad_top,
                        x * setting.stride - setting.pad_left, channel) +
           description.int32_bias[channel];
-      const double real =
-          sum * description.input_scale * random.weights().scales[channel];
+      const double real = sum * description.input_scale *
+                          random.depthwise_weights().scales[channel];
       ASSERT_NEAR(output[index],
                   std::clamp(real / description.output_scale +
                                  description.output_zero_point,
