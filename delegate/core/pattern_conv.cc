@@ -1,6 +1,5 @@
 #include "delegate/core/pattern_conv.h"
 
-#include <cstdio>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -13,9 +12,9 @@
 #include "delegate/core/float/kernel_table.h"
 #include "delegate/core/int8/conv.h"
 #include "delegate/core/int8/kernel_table.h"
-#include "delegate/core/int8/patch.h"
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
+#include "delegate/core/kernel_names.h"
 #include "delegate/core/pointwise/float_conv.h"
 #include "delegate/core/pointwise/int8_conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
@@ -23,16 +22,6 @@
 
 namespace tf_pconv {
 namespace {
-
-// Whether a kernel computes the convolution at all.
-template <typename Kernel>
-bool Fits(const Kernel&, const ConvDescription&) {
-  return true;
-}
-bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
-  return RunsStrides(kernel, description.stride_height,
-                     description.stride_width);
-}
 
 // A kernel and those of its family that compute what is left of an image.
 template <typename Kernel>
@@ -52,25 +41,6 @@ std::vector<const DepthwiseKernel*> Family(const DepthwiseKernel* const*,
   return {&kernel};
 }
 
-// Writes the names of the kernels that the processor can run.
-template <typename Kernel>
-void ListUsable(const Kernel* const* table, const ConvDescription& description,
-                char* names, size_t size) {
-  const uint32_t features = CpuFeatures();
-  if (size == 0) return;
-  names[0] = '\0';
-  for (size_t length = 0; *table != nullptr; ++table) {
-    if (!CanRun(**table, features) || !Fits(**table, description)) continue;
-    const int written = std::snprintf(names + length, size - length, "%s%s",
-                                      length == 0 ? "" : ", ", (*table)->name);
-    if (written < 0 || written >= static_cast<int>(size - length)) {
-      names[length] = '\0';
-      return;
-    }
-    length += written;
-  }
-}
-
 // The kernels of a table that run the filter groups of a convolution fastest.
 template <typename Kernel>
 std::vector<const Kernel*> Fastest(const Kernel* const* table,
@@ -80,23 +50,6 @@ std::vector<const Kernel*> Fastest(const Kernel* const* table,
 std::vector<const Int8Kernel*> Fastest(const Int8Kernel* const* table,
                                        uint32_t features, int group_size) {
   return FastestInt8Kernels(table, features, group_size);
-}
-
-// The error for a kernel that was asked for by name and cannot be used.
-template <typename Kernel>
-Status UnusableKernel(const char* name, const Kernel* const* table,
-                      const ConvDescription& description, uint32_t features) {
-  const Kernel* known = FindKernel(table, name);
-  const char* reason = known == nullptr ? "is not one for this type"
-                       : !CanRun(*known, features)
-                           ? "needs instructions that this processor lacks"
-                           : "does not compute these strides";
-  char names[1000];
-  ListUsable(table, description, names, sizeof(names));
-  return Status::Error(
-      "kernel \"%s\" %s; accepted for this convolution on this processor: "
-      "%s%s%s",
-      name, reason, kReferenceKernelName, names[0] == '\0' ? "" : ", ", names);
 }
 
 // The kernels to run: the one of that name, or the fastest, which `kernels`
@@ -113,11 +66,10 @@ Status ChooseKernels(const ConvDescription& description,
     kernels->clear();
     return Status();
   }
-  const uint32_t features = CpuFeatures();
   const Kernel* kernel = FindKernel(table, name);
-  if (kernel == nullptr || !CanRun(*kernel, features) ||
+  if (kernel == nullptr || !CanRun(*kernel, CpuFeatures()) ||
       !Fits(*kernel, description)) {
-    return UnusableKernel(name, table, description, features);
+    return UnusableKernel(name, description);
   }
   *kernels =
       is_named ? std::vector<const Kernel*>{kernel} : Family(table, *kernel);
@@ -142,16 +94,6 @@ std::unique_ptr<PatternConv> MakeFrom(const Kernel* const* table,
   *status = ChooseKernels(description, options, table, &kernels);
   if (!status->ok() || kernels.empty()) return nullptr;
   return make(description, std::move(kernels), options.tuning);
-}
-
-// None for float32, nor for few channels.
-const DepthwiseKernel* const* DepthwiseKernels(
-    const DepthwiseWeights& weights) {
-  static constexpr const DepthwiseKernel* kNone[] = {nullptr};
-  return weights.type == DataType::kInt8 &&
-                 weights.channels >= kDepthwiseLeastChannels
-             ? native::kDepthwiseKernels
-             : kNone;
 }
 
 std::unique_ptr<PatternConv> MakeDepthwise(const ConvDescription& description,
@@ -202,21 +144,6 @@ std::unique_ptr<PatternConv> PatternConv::Create(
   auto conv = MakeForProcessor(description, options, status);
   if (conv != nullptr || !status->ok()) return conv;
   return CreateReferenceConv(description);
-}
-
-void ListKernels(const ConvDescription& description, char* names, size_t size) {
-  const auto list = [&](const auto* const* table) {
-    ListUsable(table, description, names, size);
-  };
-  const bool is_int8 = description.type() == DataType::kInt8;
-  if (description.depthwise != nullptr) {
-    list(DepthwiseKernels(*description.depthwise));
-  } else if (description.kernel_side() == 1) {
-    is_int8 ? list(native::kPointwiseKernels)
-            : list(native::kFloatPointwiseKernels);
-  } else {
-    is_int8 ? list(native::kInt8Kernels) : list(native::kFloatKernels);
-  }
 }
 
 }  // namespace tf_pconv

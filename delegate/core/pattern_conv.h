@@ -93,10 +93,6 @@ class PatternConv : public Operator {
   }
 };
 
-// Writes the names of the kernels that can run the convolution on this
-// processor, as many as fit, with ", " between them.
-void ListKernels(const ConvDescription& description, char* names, size_t size);
-
 // How many times faster than a good dense convolution of the same type it is
 // expected to be on this processor, layout changes included.
 double PredictSpeedup(const ConvDescription& description,

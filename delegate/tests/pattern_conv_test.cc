@@ -18,6 +18,7 @@
 #include "delegate/core/int8/kernel_table.h"
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
+#include "delegate/core/kernel_names.h"
 #include "delegate/core/pointwise/kernel_table.h"
 #include "delegate/testing/random_conv.h"
 
@@ -260,19 +261,50 @@ TEST_F(KernelNameTest, KernelsOf1x1ConvolutionsAreTheirOwn) {
   EXPECT_EQ(Choose(DataType::kFloat32, 4, "reference", 1), "reference");
 }
 
-TEST_F(KernelNameTest, UnknownNamesAreErrorsThatListTheKnown) {
-  const std::string error = Choose(DataType::kInt8, 4, "fast");
-  EXPECT_NE(error.find("\"fast\""), std::string::npos) << error;
-  EXPECT_NE(error.find("reference"), std::string::npos) << error;
-  const uint32_t features = CpuFeatures();
-  for (auto entry = native::kInt8Kernels; *entry != nullptr; ++entry) {
-    EXPECT_EQ(error.find((*entry)->name) != std::string::npos,
-              CanRun(**entry, features))
-        << (*entry)->name << " in: " << error;
+TEST_F(KernelNameTest, UnknownNamesAreErrorsWithTheNearestKnown) {
+  const std::string error = Choose(DataType::kInt8, 4, "qs8-pconv-g4-p46-avx2");
+  const auto says = [&](const std::string& words) {
+    return error.find(words) != std::string::npos;
+  };
+  EXPECT_TRUE(says("\"qs8-pconv-g4-p46-avx2\"")) << error;
+  EXPECT_TRUE(
+      says("accepted for this convolution on this processor: "
+           "reference"))
+      << error;
+  if (CpuFeatures() & kAvx2) {
+    EXPECT_TRUE(says("reference, qs8-pconv-g4-p16-avx2, ")) << error;
   }
+  // Whatever the processor, a sentence and not a list.
+  EXPECT_LT(error.size(), 400u) << error;
   const std::string other =
       Choose(DataType::kFloat32, 4, native::kInt8Kernels[0]->name);
   EXPECT_NE(other.find("not one for this type"), std::string::npos) << other;
+}
+
+TEST(CheckKernelNameTest, KnowsKernelsOfAllConvolutions) {
+  const auto error = [](const char* name) {
+    return std::string(CheckKernelName(name).message());
+  };
+  EXPECT_EQ(error(nullptr), "");
+  EXPECT_EQ(error(""), "");
+  EXPECT_EQ(error("reference"), "");
+  const auto check = [&](const auto* const* table) {
+    for (; *table != nullptr; ++table) {
+      EXPECT_EQ(error((*table)->name).empty(), CanRun(**table, CpuFeatures()))
+          << (*table)->name;
+    }
+  };
+  check(native::kDepthwiseKernels);
+  check(native::kFloatKernels);
+  check(native::kFloatPointwiseKernels);
+  check(native::kInt8Kernels);
+  check(native::kPointwiseKernels);
+  const std::string unknown = error("f32-pconv-g2-p23-avx2");
+  EXPECT_NE(unknown.find("'f32-pconv-g2-p23-avx2'"), std::string::npos);
+  if (CpuFeatures() & kAvx2) {
+    EXPECT_NE(unknown.find("f32-pconv-g2-p32-avx2"), std::string::npos)
+        << unknown;
+  }
 }
 
 TEST_F(KernelNameTest, WideBlocksAreOfStride1) {

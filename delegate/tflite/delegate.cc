@@ -8,13 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "delegate/core/depthwise/kernel.h"
-#include "delegate/core/depthwise/weights.h"
-#include "delegate/core/pattern_conv.h"
+#include "delegate/core/kernel_names.h"
 #include "delegate/core/processor.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tuning.h"
-#include "delegate/core/weights/pattern_weights.h"
 #include "delegate/tflite/partition.h"
 #include "delegate/tflite/region.h"
 #include "delegate/tflite/tuning_file.h"
@@ -27,42 +24,6 @@ TfLiteStatus Report(TfLiteContext* context, const Status& status) {
   // The runtime puts its own reports right after this one.
   context->ReportError(context, "tf_pconv: %s.\n", status.message());
   return kTfLiteError;
-}
-
-bool CanRunKernel(const char* name, ConvDescription description) {
-  if (description.type() == DataType::kInt8) {
-    description.input_scale = description.output_scale = 1.0f;
-  }
-  Status status;
-  return PatternConv::Create(description, {name, {}}, &status) != nullptr;
-}
-
-// Tries the kernel on the smallest convolution with patterns.
-bool CanRunKernel(const char* name, DataType type, int kernel_side) {
-  PatternWeights weights;
-  weights.type = type;
-  weights.kernel_side = kernel_side;
-  weights.filters = weights.channels = 1;
-  weights.patterns = {kernel_side == 1 ? kPointwisePattern
-                                       : uint16_t{0b000001111}};
-  weights.filter_order = {0};
-  weights.group_begin = {0, 0};
-  ConvDescription description;
-  description.weights = &weights;
-  if (type == DataType::kInt8) weights.scales = {1.0f};
-  return CanRunKernel(name, description);
-}
-
-// The same for depthwise convolutions in int8, which float32 has no kernels of.
-bool CanRunDepthwiseKernel(const char* name) {
-  DepthwiseWeights weights;
-  weights.type = DataType::kInt8;
-  weights.channels = kDepthwiseLeastChannels;
-  weights.int8_values.resize(kKernelTaps * weights.channels);
-  weights.scales.assign(weights.channels, 1.0f);
-  ConvDescription description;
-  description.depthwise = &weights;
-  return CanRunKernel(name, description);
 }
 
 class Delegate {
@@ -215,17 +176,8 @@ class Delegate {
 }  // namespace
 
 TfLiteDelegate* CreateDelegate(const Options& options, Status* status) {
-  if (!CanRunKernel(options.kernel, DataType::kFloat32, 3) &&
-      !CanRunKernel(options.kernel, DataType::kFloat32, 1) &&
-      !CanRunKernel(options.kernel, DataType::kInt8, 3) &&
-      !CanRunKernel(options.kernel, DataType::kInt8, 1) &&
-      !CanRunDepthwiseKernel(options.kernel)) {
-    *status = Status::Error(
-        "option kernel is '%s', and this processor runs no kernel of that "
-        "name; log_level verbose shows the names of those in use",
-        options.kernel);
-    return nullptr;
-  }
+  *status = CheckKernelName(options.kernel);
+  if (!status->ok()) return nullptr;
   TuningTable tuning;
   if (options.tuning[0] != '\0') {
     *status = ReadTuningFile(options.tuning, &tuning);

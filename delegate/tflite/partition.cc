@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "delegate/core/kernel_names.h"
 #include "delegate/tflite/conv_node.h"
 
 namespace tf_pconv {

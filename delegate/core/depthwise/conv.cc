@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "delegate/core/alignment.h"
 #include "delegate/core/depthwise/stream.h"
 #include "delegate/core/depthwise/weights.h"
 #include "delegate/core/geometry.h"
@@ -13,8 +14,6 @@
 
 namespace tf_pconv {
 namespace {
-
-size_t AlignUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 class DepthwiseConv : public PatternConv {
  public:

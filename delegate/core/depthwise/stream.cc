@@ -7,7 +7,6 @@
 namespace tf_pconv {
 namespace {
 
-constexpr size_t kAlignment = 64;
 constexpr int kLaneChannels = 16;
 constexpr int kSumVectors = 4;   // of an int8 vector
 constexpr int kSumBytes = 4;     // a sum, or four weights
@@ -96,12 +95,10 @@ DepthwiseStream::DepthwiseStream(const ConvDescription& description,
                                  const Int8OutputStage& stage,
                                  const DepthwiseKernel& kernel)
     : blocks_(DepthwiseBlocks(kernel, description.depthwise->channels)),
-      memory_(blocks_.size() * BlockBytes(kernel) + kAlignment) {
-  const size_t misalignment =
-      reinterpret_cast<uintptr_t>(memory_.data()) % kAlignment;
-  data_ = memory_.data() + (kAlignment - misalignment);
+      memory_(blocks_.size() * BlockBytes(kernel)) {
   for (const DepthwiseBlock& block : blocks_) {
-    BlockWriter writer(description, stage, kernel, data_ + block.stream);
+    BlockWriter writer(description, stage, kernel,
+                       memory_.data() + block.stream);
     const int lanes = kernel.channels / kLaneChannels;
     for (int lane = 0; lane < lanes; ++lane) {
       const int channel_lane = lane % (lanes >> block.halvings);

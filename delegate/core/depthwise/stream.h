@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "delegate/core/aligned_bytes.h"
 #include "delegate/core/depthwise/kernel.h"
 #include "delegate/core/output_stage.h"
 #include "delegate/core/pattern_conv.h"
@@ -37,17 +38,13 @@ class DepthwiseStream {
   // last may overlap the one before it.
   DepthwiseStream(const ConvDescription& description,
                   const Int8OutputStage& stage, const DepthwiseKernel& kernel);
-  DepthwiseStream(const DepthwiseStream&) = delete;
-  DepthwiseStream& operator=(const DepthwiseStream&) = delete;
 
   const std::vector<DepthwiseBlock>& blocks() const { return blocks_; }
-  // Aligned to 64 bytes.
-  const uint8_t* data() const { return data_; }
+  const uint8_t* data() const { return memory_.data(); }
 
  private:
   std::vector<DepthwiseBlock> blocks_;
-  std::vector<uint8_t> memory_;
-  uint8_t* data_ = nullptr;
+  AlignedBytes memory_;
 };
 
 // The blocks for that many channels: as wide as possible.

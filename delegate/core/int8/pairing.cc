@@ -75,7 +75,6 @@ void AppendWithinLimit(const Int8Entry& entry,
   entries->push_back(std::move(other));
 }
 
-// Heaviest first, each entry with the heaviest waiting one that it fits.
 PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries) {
   PairedEntries paired;
   size_t i = 0;
@@ -86,6 +85,7 @@ PairedEntries PairNeighbours(const std::vector<const Int8Entry*>& entries) {
   return paired;
 }
 
+// Heaviest first, each entry with the heaviest waiting one that it fits.
 PairedEntries PairWithinLimit(const std::vector<const Int8Entry*>& entries) {
   // Waiting entries looked at; bounds the time where few fit.
   constexpr size_t kCandidates = 64;

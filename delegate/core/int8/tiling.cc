@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "delegate/core/alignment.h"
 #include "delegate/core/kernel_choice.h"
 
 namespace tf_pconv {
@@ -13,13 +12,6 @@ bool SameBlock(const Int8Block& a, const Int8Block& b) {
 }
 
 }  // namespace
-
-AlignedBytes::AlignedBytes(const std::vector<uint8_t>& bytes)
-    : memory_(bytes.size() + kAlignment - 1) {
-  const auto address = reinterpret_cast<uintptr_t>(memory_.data());
-  begin_ = memory_.data() + (kAlignment - address % kAlignment) % kAlignment;
-  std::copy(bytes.begin(), bytes.end(), begin_);
-}
 
 Int8Tile::Int8Tile(const Int8Kernel* kernel, const Int8Patch& patch)
     : kernel(kernel),

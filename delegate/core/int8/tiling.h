@@ -7,24 +7,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "delegate/core/aligned_bytes.h"
 #include "delegate/core/int8/kernel.h"
 #include "delegate/core/int8/patch.h"
 #include "delegate/core/pattern_conv.h"
 
 namespace tf_pconv {
-
-// Bytes that begin where a cache line does.
-class AlignedBytes {
- public:
-  explicit AlignedBytes(const std::vector<uint8_t>& bytes);
-  AlignedBytes(AlignedBytes&&) = default;
-
-  const uint8_t* data() const { return begin_; }
-
- private:
-  std::vector<uint8_t> memory_;
-  uint8_t* begin_;
-};
 
 // What one call of a kernel computes.
 struct Int8Tile {

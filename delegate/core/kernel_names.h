@@ -1,0 +1,43 @@
+#ifndef TF_PCONV_DELEGATE_CORE_KERNEL_NAMES_H_
+#define TF_PCONV_DELEGATE_CORE_KERNEL_NAMES_H_
+
+// Kernels by their names, and errors for those that cannot be used.
+
+#include <cstddef>
+
+#include "delegate/core/depthwise/kernel.h"
+#include "delegate/core/int8/kernel.h"
+#include "delegate/core/int8/patch.h"
+#include "delegate/core/pattern_conv.h"
+#include "delegate/core/status.h"
+
+namespace tf_pconv {
+
+// Whether a kernel computes the convolution at all.
+template <typename Kernel>
+bool Fits(const Kernel&, const ConvDescription&) {
+  return true;
+}
+inline bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
+  return RunsStrides(kernel, description.stride_height,
+                     description.stride_width);
+}
+
+// Those for depthwise convolutions: none for float32, nor for few channels.
+const DepthwiseKernel* const* DepthwiseKernels(const DepthwiseWeights& weights);
+
+// The error for a kernel that was asked for by name and cannot run the
+// convolution on this processor.
+Status UnusableKernel(const char* name, const ConvDescription& description);
+
+// An error where this processor runs no kernel of that name, whatever the
+// convolution. Null and empty, for the fastest, are accepted.
+Status CheckKernelName(const char* name);
+
+// Writes the names of the kernels that can run the convolution on this
+// processor, as many as fit, with ", " between them.
+void ListKernels(const ConvDescription& description, char* names, size_t size);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_CORE_KERNEL_NAMES_H_
