@@ -1,5 +1,6 @@
 """Run by test_jax.py with KERAS_BACKEND=jax; prints what happened as JSON."""
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -8,8 +9,11 @@ import keras
 import numpy as np
 from small_models import GRADUAL, array, compile_model, data, fit, sequential
 
-from tf_pconv import PatternWrapper, prune_patterns, strip_pruning
+from tf_pconv import LayerRule, PatternWrapper, prune_patterns, strip_pruning
 from tf_pconv.pruning import pattern_wrappers
+
+# The classifier, a Dense layer, is pruned too.
+ALL = dataclasses.replace(GRADUAL, rules=LayerRule("head", skip=False))
 
 
 class Recorder(keras.callbacks.Callback):
@@ -52,7 +56,7 @@ def main(folder):
     unused = compile_model(prune_patterns(sequential(), GRADUAL))
     report["without"] = refusal(lambda: unused.fit(x, y, verbose=0))
     report["untold"] = refusal(lambda: compile_model(Untold()).fit(x, y, verbose=0))
-    model = compile_model(prune_patterns(sequential(), GRADUAL))
+    model = compile_model(prune_patterns(sequential(), ALL))
     recorder = Recorder()
     checkpoint = keras.callbacks.ModelCheckpoint(folder / "{batch}.keras", save_freq=4)
     fit(model, x, y, epochs=2, shuffle=False, callbacks=[recorder, checkpoint])
@@ -60,6 +64,7 @@ def main(folder):
     report["second"] = refusal(lambda: model.fit(x, y, verbose=0))
     report["given_back"] = all(map(np.array_equal, map(array, model.weights), before))
     report |= {"kept": recorder.kept, "steps": recorder.steps}
+    report["inputs_kept"] = array(pattern_wrappers(model)[-1].mask).sum(axis=0).tolist()
     report["zeros_trained"] = zeros_trained(model)
     report["same_output"] = bool(
         np.allclose(

@@ -9,19 +9,20 @@ import tensorflow as tf
 from keras import layers
 from small_models import SHAPE, array, compile_model, data
 
-from tf_pconv import PatternConfig, UpdatePatternStep, prune_patterns
+from tf_pconv import LayerRule, PatternConfig, UpdatePatternStep, prune_patterns
 from tf_pconv.schedules import PolynomialDecay
 
 BATCH, SAVED_AT, STEPS = 8, 5, 15
 
 CONFIGS = {
-    "default": PatternConfig(compression=4.5, group_size=2),
+    "default": PatternConfig(compression=4.5, group_size=2, rules=LayerRule("dense", skip=False)),
     "straight_through": PatternConfig(
         compression=4.5,
         group_size=4,
         schedule=PolynomialDecay(1, 12, frequency=3),
         gradient="straight_through",
         balance="layer",
+        rules=LayerRule("dense", skip=False),
     ),
 }
 
@@ -35,6 +36,7 @@ def build():
             layers.Conv2D(8, 3, padding="same", activation="relu", name="body"),
             layers.Conv2D(12, 3, activation="relu", name="body2"),
             layers.GlobalAveragePooling2D(name="pool"),
+            layers.Dense(16, activation="relu", name="dense"),
             layers.Dense(4, name="head"),
         ]
     )

@@ -54,7 +54,7 @@ def test_something_else_in_place_of_the_configuration(function):
 def test_nothing_to_prune(function):
     model = keras.Sequential([keras.Input((8,)), layers.Dense(4, name="a"), layers.ReLU()])
     message = message_of(ValueError, function, model, CONFIG)
-    assert "'a' (Dense): not a Conv2D" in message
+    assert "'a' (Dense): classifier; skip=False in a LayerRule prunes it" in message
 
 
 def test_model_without_any_kernel():

@@ -53,6 +53,16 @@ def test_filters_that_share_their_mask_are_found_again(group_size):
     assert (mask[kernel != 0] == 1).all()
 
 
+def test_a_sample_of_many_channels_is_enough():
+    rng, filters = np.random.default_rng(3), 32
+    kernel = rng.normal(size=(1, 1, 9000, filters)).astype(np.float32)
+    arguments = {"library": None, "kernels": 1100, "group_size": 4}
+    planted = rng.permutation(filters).astype(np.int32)
+    kernel *= ops.convert_to_numpy(project(kernel, order=planted, **arguments))
+    order = group_filters(kernel, 4, kernels=1100)
+    assert kept_energy(kernel, order, **arguments) == pytest.approx((kernel**2).sum())
+
+
 def test_small_layers_come_within_one_percent_of_the_best_grouping():
     rng = np.random.default_rng(5)
     arguments = {"library": SCP8, "kernels": 2}

@@ -30,6 +30,10 @@ def test_masks_advance_within_an_epoch(report):
     assert kept[-1] == pytest.approx(1 / 4.5)
 
 
+def test_units_of_dense_layers_keep_as_many_inputs_each(report):
+    assert report["inputs_kept"] == [2] * 4
+
+
 def test_fit_without_the_callback_is_an_error(report):
     assert "is trained without updates of its masks" in report["without"]
     assert "is trained without updates of its masks" in report["second"]

@@ -30,7 +30,7 @@ def test_first_convolution_and_classifier_are_left_dense():
     assert [row.name for row in planned] == ["stem", "body1", "body2", "head"]
     assert [row.name for row in planned.pruned] == ["body1", "body2"]
     assert planned["stem"].reason.startswith("first convolution")
-    assert planned["head"].reason.startswith("not a Conv2D")
+    assert planned["head"].reason.startswith("classifier")
     assert planned["stem"].kept == planned["stem"].weights
 
 
@@ -77,8 +77,9 @@ def test_compression_below_that_of_patterns_keeps_all_kernels():
         (layers.DepthwiseConv2D(3, dilation_rate=2), True, False, "dilation 2"),
         (layers.DepthwiseConv2D(3, depth_multiplier=2), True, False, "depth multiplier 2"),
         (layers.DepthwiseConv2D(5), False, False, "depthwise 5x5; patterns are 3x3"),
-        (layers.SeparableConv2D(8, 3), False, False, "not a Conv2D"),
-        (layers.Conv2DTranspose(8, 3), False, False, "not a Conv2D"),
+        (layers.SeparableConv2D(8, 3), False, False, "not a Conv2D or Dense"),
+        (layers.Conv2DTranspose(8, 3), False, False, "not a Conv2D or Dense"),
+        (layers.EinsumDense("bhwc,cd->bhwd", (None, None, 8)), False, False, "not a Conv2D or"),
     ],
     ids=lambda value: value.__class__.__name__ if isinstance(value, keras.Layer) else str(value),
 )
@@ -107,6 +108,62 @@ def test_depthwise_layers_of_few_channels_are_not_accelerated():
     model = model_of(layers.Conv2D(8, 3, name="body"), layers.DepthwiseConv2D(3, name="depthwise"))
     row = plan(model, PatternConfig())["depthwise"]
     assert (row.accelerated, row.reason) == (False, "8 channels")
+
+
+def perceptron(*units, inputs=256, cls=layers.Dense):
+    """Dense layers named by their place, and a classifier of 1,000 classes."""
+    hidden = [cls(size, name=f"fc{place}") for place, size in enumerate(units, 1)]
+    return keras.Sequential([keras.Input((inputs,)), *hidden, layers.Dense(1000, name="head")])
+
+
+class TestDense:
+    def test_hidden_layers_are_pruned_like_1x1_convolutions(self):
+        row = plan(perceptron(256), PatternConfig(compression=8.0))["fc1"]
+        assert row.action == "32 of 256 kernels, groups of 4"
+        assert (row.shape, row.weights, row.kept) == ((256, 256), 256 * 256, 32 * 256)
+
+    def test_classifier_and_small_layers_are_left_dense(self):
+        planned = plan(perceptron(256, 255), PatternConfig())
+        assert [row.name for row in planned.pruned] == ["fc1"]
+        assert planned["fc2"].reason.startswith("little to gain below 65,536 weights; skip=False")
+        assert planned["head"].reason.startswith("classifier; skip=False")
+
+    def test_rules_decide_otherwise(self):
+        rules = [
+            LayerRule("fc1", skip=True),
+            LayerRule("fc2", skip=False, compression=4.0),
+            LayerRule("head", skip=False, group_size=1),
+        ]
+        planned = plan(perceptron(256, 64), PatternConfig(rules=rules))
+        assert planned["fc1"].reason == "skipped by a rule"
+        assert planned["fc2"].action == "64 of 256 kernels, groups of 4"
+        assert planned["head"].action == "8 of 64 kernels"
+
+    def test_layer_before_normalisation_is_no_classifier(self):
+        model = keras.Sequential(
+            [keras.Input((256,)), layers.Dense(256, name="fc"), layers.BatchNormalization()]
+        )
+        assert plan(model, PatternConfig())["fc"].pruned
+
+    def test_subclass_is_pruned_only_when_forced(self):
+        class Own(layers.Dense):
+            pass
+
+        model = perceptron(256, cls=Own)
+        with pytest.raises(ValueError, match=r"'fc1' \(Own\): a subclass may change its kernel"):
+            plan(model, PatternConfig())
+        assert plan(model, PatternConfig(rules=LayerRule("fc1", skip=False)))["fc1"].pruned
+
+    def test_quantised_layers_are_refused(self):
+        model = perceptron(256, 256)
+        model.get_layer("fc1").quantize("int8")
+        model.get_layer("fc2").enable_lora(2)
+        for config in (
+            PatternConfig(),
+            PatternConfig(rules=LayerRule(re.compile("fc"), skip=False)),
+        ):
+            with pytest.raises(ValueError, match=r"'fc1'.*: quantised.*'fc2'.*: LoRA is enabled"):
+                plan(model, config)
 
 
 def test_channels_first_is_refused_with_a_reason():

@@ -25,7 +25,7 @@ def test_resumed_run_equals_the_uninterrupted_one(name, order, folder):
     whole = np.load(folder / f"{name}-{order}-whole.npz")
     resumed = np.load(folder / f"{name}-{order}-resumed.npz")
     masks = [path for path in whole if path.endswith("/mask")]
-    assert len(masks) == 2
+    assert len(masks) == 3
     assert all(0 < whole[path].mean() < 1 for path in masks)
     assert sorted(whole) == sorted(resumed)
     for path in whole:

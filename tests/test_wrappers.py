@@ -37,8 +37,9 @@ def masked_reference(wrapper, x):
         layers.Conv2D(8, 1),
         layers.Conv2D(7, (5, 3), padding="same"),
         layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"),
+        layers.Dense(8, activation="relu"),
     ],
-    ids=["same", "stride", "dilation", "groups", "1x1", "5x3", "depthwise"],
+    ids=["same", "stride", "dilation", "groups", "1x1", "5x3", "depthwise", "dense"],
 )
 def test_output_is_that_of_the_masked_kernel(layer, rng):
     wrapper = wrapped(layer)
@@ -150,12 +151,12 @@ def test_lone_wrapper_refuses_to_train_without_updates():
 @pytest.mark.parametrize(
     ("layer", "error", "message"),
     [
-        (layers.Dense(3), TypeError, "not a Conv2D"),
+        (layers.EinsumDense("ab,bc->ac", 3), TypeError, "not a Conv2D or Dense"),
         ("conv", TypeError, "builtins.str is not a Keras 3 layer"),
         (layers.DepthwiseConv2D(5), ValueError, "depthwise 5x5"),
         (layers.Conv2D(8, 3, data_format="channels_first"), ValueError, "channels_first"),
     ],
-    ids=["dense", "no layer", "depthwise 5x5", "channels first"],
+    ids=["einsum", "no layer", "depthwise 5x5", "channels first"],
 )
 def test_other_layers_are_refused(layer, error, message):
     with pytest.raises(error, match=message):

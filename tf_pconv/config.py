@@ -33,8 +33,8 @@ class LayerRule:
     Attributes:
         match: A layer's name or path (`"block/conv1"` inside a nested model), a compiled regular
             expression that is searched in the path, or a layer class.
-        skip: True leaves the layer dense; False prunes it, the first convolution and the classifier
-            included.
+        skip: True leaves the layer dense; False prunes it, even one that is left dense by default:
+            the first convolution, the classifier, a small Dense layer.
         library: As in `PatternConfig`, and so are the others.
 
     Raises:
@@ -132,8 +132,8 @@ class PatternConfig:
             (the T-shapes of PCONV), or whatever else `get_library` accepts.
         compression: Weights of the pruned layers before over after, at least 1; indices are not
             counted. Patterns alone give 2.25, so a 3x3 layer is never below that.
-        group_size: Filters that share patterns and connectivity: 1 (PCONV as published), 2, 4, 8
-            or 16. Larger groups run faster and are a stronger constraint.
+        group_size: Filters (units of a Dense layer) that share patterns and connectivity: 1 (PCONV
+            as published), 2, 4, 8 or 16. Larger groups run faster and are a stronger constraint.
         method: `"magnitude"`, or a `tf_pconv.methods.Method`.
         schedule: When masks are updated, and how far pruning has advanced by then: whatever
             `tf_pconv.schedules.get_schedule` accepts. None: a cubic ramp over the first half of the

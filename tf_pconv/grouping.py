@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,15 @@ _PARTNERS = 4
 _LEAST_GAIN = 1e-6
 """Gain of a swap, relative to the mean group, below which it is rounding."""
 
+_LEAST_GAIN_OF_ROUND = 1e-4
+"""Gain of all swaps of a round, relative to what is kept, below which the search ends."""
+
+_MOST_CHANNELS = 4096
+"""Input channels that decide; of more a sample does. Trained filters are alike in most of them."""
+
+_BLOCK = 2**24
+"""Numbers in the temporary arrays of a layer, at most."""
+
 
 def group_filters(
     kernel: npt.ArrayLike,
@@ -36,8 +46,9 @@ def group_filters(
     Filters change places in pairs as long as that raises the energy that `projection.project` keeps
     with balance `"filter"`. What a swap would bring is estimated for all pairs at once: what each
     filter would keep under the mask of the others at the other's place. The most promising swaps
-    are then computed exactly, and made where they gain. The same weights give the same order. For
-    concrete arrays, outside compiled functions.
+    are then computed exactly, and made where they gain. Of more than 4,096 input channels, as a
+    Dense layer may have, a sample decides. The same weights give the same order. For concrete
+    arrays, outside compiled functions.
 
     Args:
         kernel: Weights of shape (kh, kw, in, out).
@@ -64,9 +75,14 @@ def group_filters(
     order = np.arange(filters, dtype=np.int32)
     if group_size == 1 or group_size >= filters:
         return order
+    kernels = kernels or channels
+    if channels > _MOST_CHANNELS:
+        sample = np.random.default_rng(0).choice(channels, _MOST_CHANNELS, replace=False)
+        weights = weights[:, :, sample]
+        kernels = max(1, round(kernels * _MOST_CHANNELS / channels))
     held = _held_energy(weights, library)
     for _ in range(_ROUNDS):
-        swaps = _gaining_swaps(held, order, group_size, kernels or channels)
+        swaps = _gaining_swaps(held, order, group_size, kernels)
         if not swaps.size:
             break
         order[swaps] = order[swaps[:, ::-1]]
@@ -89,20 +105,24 @@ def _gaining_swaps(
 ) -> npt.NDArray[np.int64]:
     """Returns pairs of places, shape (swaps, 2), whose filters are to change places.
 
-    No two swaps touch the same group, so that their gains add up.
+    No two swaps touch the same group, so that their gains add up. None where all of them together
+    gain too little.
     """
     held = held[order]
     group = np.arange(len(held)) // group_size
     together = np.add.reduceat(held, np.arange(0, len(held), group_size), axis=0)
     kept = _kept_energy(together, kernels)
-
-    pairs = _promising_pairs(held, together[group] - held, group, kernels)
+    pairs = _promising_pairs(held, together, group, kernels)
     first, second = group[pairs].T
-    change = held[pairs[:, 1]] - held[pairs[:, 0]]
-    gain = _kept_energy(together[first] + change, kernels) - kept[first]
-    gain += _kept_energy(together[second] - change, kernels) - kept[second]
+    gain = np.empty(len(pairs), np.float32)
+    for block in _blocks(len(pairs), held[0].size):
+        change = held[pairs[block, 1]] - held[pairs[block, 0]]
+        gain[block] = _kept_energy(together[first[block]] + change, kernels)
+        gain[block] += _kept_energy(together[second[block]] - change, kernels)
+    gain -= kept[first] + kept[second]
 
     swaps = []
+    total = 0.0
     touched: set[int] = set()
     gaining = np.flatnonzero(gain > _LEAST_GAIN * kept.mean())
     for best in gaining[np.argsort(-gain[gaining], kind="stable")]:
@@ -110,24 +130,37 @@ def _gaining_swaps(
         if not groups & touched:
             touched |= groups
             swaps.append(pairs[best])
+            total += float(gain[best])
+    if total < _LEAST_GAIN_OF_ROUND * kept.sum():
+        swaps = []
     return np.array(swaps, np.int64).reshape(-1, 2)
 
 
 def _promising_pairs(
-    held: FloatArray, others: FloatArray, group: npt.NDArray[np.int64], kernels: int
+    held: FloatArray, together: FloatArray, group: npt.NDArray[np.int64], kernels: int
 ) -> npt.NDArray[np.int64]:
     """Returns for each place its best partners in other groups by estimate; shape (pairs, 2)."""
-    masks = _shared_mask(others, kernels).reshape(len(held), -1)
+    filters = len(held)
     # value[i, j]: what the filter at place i keeps under the mask of the others at place j.
-    value = held.reshape(len(held), -1) @ masks.T
+    value = np.empty((filters, filters), np.float32)
+    for block in _blocks(filters, held[0].size):
+        masks = _shared_mask(together[group[block]] - held[block], kernels)
+        value[:, block] = held.reshape(filters, -1) @ masks.reshape(len(masks), -1).T
     stay = np.diag(value)
     gain = value + value.T - stay[:, None] - stay
     gain[group[:, None] == group] = -np.inf
-    partners = min(_PARTNERS, len(held) - 1)
-    second = np.argsort(-gain, axis=1, kind="stable")[:, :partners]
-    first = np.broadcast_to(np.arange(len(held))[:, None], second.shape)
+    partners = min(_PARTNERS, filters - 1)
+    second = np.argpartition(-gain, partners - 1, axis=1)[:, :partners]
+    first = np.broadcast_to(np.arange(filters)[:, None], second.shape)
     pairs = np.stack([first, second], axis=-1)[group[first] != group[second]]
     return np.unique(np.sort(pairs, axis=1), axis=0)
+
+
+def _blocks(rows: int, row_size: int) -> Iterator[slice]:
+    """Yields the rows in blocks that bound the memory of what is computed from them."""
+    step = max(1, _BLOCK // row_size)
+    for begin in range(0, rows, step):
+        yield slice(begin, begin + step)
 
 
 def _kept_energy(held: FloatArray, kernels: int) -> FloatArray:
@@ -140,7 +173,7 @@ def _kept_energy(held: FloatArray, kernels: int) -> FloatArray:
 def _shared_mask(held: FloatArray, kernels: int) -> FloatArray:
     """Returns 1 for the patterns and kernels that groups keep: (groups, patterns, channels)."""
     pattern = held.argmax(axis=1)
-    channel = np.argsort(-held.max(axis=1), axis=1, kind="stable")[:, :kernels]
+    channel = np.argpartition(-held.max(axis=1), kernels - 1, axis=1)[:, :kernels]
     row = np.arange(len(held))[:, None]
     mask = np.zeros_like(held)
     mask[row, pattern[row, channel], channel] = 1

@@ -23,6 +23,9 @@ from tf_pconv.wrappers import PatternWrapper
 
 LEFT_DENSE = "left dense"
 
+LEAST_DENSE_WEIGHTS = 65_536
+"""Weights from which a Dense layer is pruned by default."""
+
 MOST_KEPT = 0.5
 """Share of 1x1 kernels kept up to which the delegate takes a layer."""
 
@@ -104,8 +107,9 @@ class Plan:
 def plan(model: keras.Model, config: PatternConfig) -> Plan:
     """Says what `prune_patterns` will do with each layer, before any training.
 
-    The first convolution and the classifier (the last layer with weights, if it is a convolution)
-    are left dense, unless a rule says `skip=False`.
+    The first convolution, the classifier (the last layer with weights, if it is a convolution or
+    Dense) and Dense layers of fewer than 65,536 weights are left dense, unless a rule says
+    `skip=False`.
 
     Args:
         model: A built Keras model. It is not changed.
@@ -192,6 +196,19 @@ class _Found:
         """Whether this is a convolution of any kind."""
         return hasattr(self.layer, "kernel_size")
 
+    @property
+    def is_dense(self) -> bool:
+        """Whether this is a Dense layer."""
+        return isinstance(self.layer, keras.layers.Dense)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether this is a Dense layer with too few weights to matter."""
+        kernel = self.kernel
+        return (
+            self.is_dense and kernel is not None and math.prod(kernel.shape) < LEAST_DENSE_WEIGHTS
+        )
+
 
 def _layers_with_weights(model: keras.Model) -> list[_Found]:
     """Returns the layers that hold weights themselves, in order, each once."""
@@ -275,7 +292,7 @@ def _plan_layer(
 
 def _density_refusal(target: PruningTarget) -> str:
     """Returns why a layer without patterns keeps too much to be accelerated, or nothing."""
-    channels = target.shape[2]
+    channels = target.shape[-2]
     kernels = channels if target.kernels is None else target.kernels
     if target.library is None and kernels > MOST_KEPT * channels:
         return "keeps more than half"
@@ -300,8 +317,12 @@ def _left_by_default(found: list[_Found]) -> dict[int, str]:
     """Returns the layers that are left dense unless a rule forces them, by id, and why."""
     force = "; skip=False in a LayerRule prunes it"
     convolutions = [each for each in found if each.is_convolution]
-    reasons = {}
-    if found and found[-1].is_convolution:
+    reasons = {
+        id(each.layer): f"little to gain below {LEAST_DENSE_WEIGHTS:,} weights{force}"
+        for each in found
+        if each.is_small
+    }
+    if found and (found[-1].is_convolution or found[-1].is_dense):
         reasons[id(found[-1].layer)] = "classifier" + force
     if convolutions:
         reasons[id(convolutions[0].layer)] = "first convolution" + force

@@ -6,6 +6,7 @@ energy of a weight is its square, so keeping the most energy is the Euclidean pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Balance = Literal["filter", "layer"]
+
+
+def convolution_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """Returns the shape of a kernel as (kh, kw, in, out); one of a Dense layer, (in, out), is 1x1.
+
+    Example:
+        >>> convolution_shape((512, 10))
+        (1, 1, 512, 10)
+    """
+    return (1, 1, *shape)[-4:]
 
 
 def kept_kernels(

@@ -190,7 +190,7 @@ def _copy_graph(
 
 def _refuse_subclassed(model: keras.Model, purpose: str) -> None:
     remedy = {
-        "prune_patterns": "wrap its convolutions where it makes them, as in self.conv = "
+        "prune_patterns": "wrap its layers where it makes them, as in self.conv = "
         "tf_pconv.PatternWrapper(keras.layers.Conv2D(...), config)",
         "strip_pruning": "make the plain model and copy the weights of each layer, as in "
         "plain.conv.set_weights(tf_pconv.strip_pruning(pruned.conv).get_weights())",

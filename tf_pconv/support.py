@@ -11,11 +11,11 @@ from tf_pconv.patterns import SIDE
 MAXIMUM_STRIDE = 2
 """Largest stride that the delegate takes (docs/fkw.md)."""
 
-_PRUNABLE = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+_PRUNABLE = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
 
 def is_prunable_class(layer: Any) -> bool:
-    """Whether the layer is a convolution of a class that can be wrapped, or a subclass of one."""
+    """Whether the layer is of a class that can be wrapped, or of a subclass of one."""
     return isinstance(layer, _PRUNABLE)
 
 
@@ -29,8 +29,8 @@ def pruning_refusal(layer: Any) -> str | None:
     if not isinstance(layer, keras.Layer):
         return f"{type(layer).__module__}.{type(layer).__name__} is not a Keras 3 layer"
     if not is_prunable_class(layer):
-        return "not a Conv2D"
-    if layer.data_format != "channels_last":
+        return "not a Conv2D or Dense"
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
         return "channels_first; pruning needs channels_last"
     if layer.dtype_policy.quantization_mode is not None:
         return "quantised already"
@@ -44,6 +44,8 @@ def pruning_refusal(layer: Any) -> str | None:
 
 def acceleration_refusal(layer: keras.Layer) -> str | None:
     """Returns why the delegate does not take a pruned layer, or None."""
+    if isinstance(layer, keras.layers.Dense):
+        return "fully connected"
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         return _depthwise_refusal(layer) or _steps_refusal(layer)
     if tuple(layer.kernel_size) not in ((SIDE, SIDE), (1, 1)):

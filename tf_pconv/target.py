@@ -11,14 +11,15 @@ from tf_pconv.patterns import ENTRIES, SIDE
 
 
 def pruning_target(layer: keras.Layer, config: PatternConfig) -> PruningTarget:
-    """Returns the target of a built convolution.
+    """Returns the target of a built convolution or Dense layer.
 
     3x3 kernels get patterns and connectivity, other sizes connectivity, depthwise ones patterns.
+    Dense layers are 1x1 convolutions.
     Filters of different convolution groups read different channels, so that they form no filter
     group.
     """
     shape = tuple(layer.kernel.shape)
-    height, width, channels, _ = shape
+    height, width, channels, _ = projection.convolution_shape(shape)
     library = config.library if (height, width) == (SIDE, SIDE) else None
     entries = height * width if library is None else ENTRIES
     if isinstance(layer, keras.layers.DepthwiseConv2D):
@@ -28,6 +29,6 @@ def pruning_target(layer: keras.Layer, config: PatternConfig) -> PruningTarget:
         shape=shape,
         library=library,
         kernels=kernels if kernels < channels else None,
-        group_size=config.group_size if layer.groups == 1 else 1,
+        group_size=config.group_size if getattr(layer, "groups", 1) == 1 else 1,
         balance=config.balance,
     )

@@ -25,14 +25,14 @@ _SETTINGS = "pattern_settings"
 
 @keras.saving.register_keras_serializable(package="tf_pconv")
 class PatternWrapper(keras.layers.Wrapper):
-    """Prunes the kernel of one convolution while it trains.
+    """Prunes the kernel of one convolution or Dense layer while it trains.
 
     `prune_patterns` wraps the layers of Sequential and Functional models; in a subclassed model
     wrap them yourself. The wrapper has the name of its layer. The mask is a non-trainable weight,
     applied in the forward pass, so that whatever is saved is pruned and resumes where it was.
 
     Args:
-        layer: A `Conv2D` or a 3x3 `DepthwiseConv2D`, channels last.
+        layer: A `Conv2D` or a 3x3 `DepthwiseConv2D`, channels last, or a `Dense`.
         config: How to prune it. Rules that match the layer's name or class apply, `skip` aside.
         **kwargs: Of `keras.Layer`.
 
@@ -55,7 +55,7 @@ class PatternWrapper(keras.layers.Wrapper):
         if refusal is not None:
             raise (ValueError if is_prunable_class(layer) else TypeError)(
                 f"PatternWrapper cannot prune '{getattr(layer, 'name', layer)}': {refusal}. "
-                "It takes Conv2D and 3x3 DepthwiseConv2D, channels last."
+                "It takes Conv2D and 3x3 DepthwiseConv2D, channels last, and Dense."
             )
         if not isinstance(config, PatternConfig):
             raise TypeError(f"PatternWrapper takes a PatternConfig; received {config!r}.")
@@ -101,7 +101,7 @@ class PatternWrapper(keras.layers.Wrapper):
 
     @property
     def kernel(self) -> keras.Variable:
-        """The dense kernel of the layer, (kh, kw, in, out)."""
+        """The dense kernel of the layer, (kh, kw, in, out), or (in, out) of a Dense layer."""
         if getattr(self.layer, "lora_enabled", False):
             raise ValueError(_no_lora(self.name))
         return self.layer.kernel
@@ -213,7 +213,7 @@ class PatternWrapper(keras.layers.Wrapper):
         raise ValueError(_no_lora(self.name))
 
     def pruned_kernel(self) -> Any:
-        """Returns the kernel with the final mask multiplied in, (kh, kw, in, out)."""
+        """Returns the kernel with the final mask multiplied in."""
         kernel = ops.convert_to_tensor(self.kernel)
         mask = self.config.method.final_mask(kernel, self.state, self.target)
         # Not the product, which is a negative zero for negative weights.

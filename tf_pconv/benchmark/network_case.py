@@ -39,7 +39,7 @@ class NetworkCase:
         network: One of `NAMES`; names without a side are for 224x224 images.
         dtype: `"int8"` (quantised by TensorFlow's converter) or `"float32"`.
         group_size: Filters that share patterns and connectivity.
-        compression: As in `PatternConfig`; 1: the network stays dense.
+        compression: Of the convolutions, as in `PatternConfig`; 1: the network stays dense.
 
     Raises:
         ValueError: An attribute out of range.
@@ -130,11 +130,17 @@ def _convert(case: NetworkCase, seed: int) -> bytes:
 
 def _prune(model: keras.Model, case: NetworkCase, random: np.random.Generator) -> None:
     """Sets to zero what the plan prunes; the groups are scattered over the filters."""
-    from tf_pconv.config import PatternConfig
+    import keras
+
+    from tf_pconv.config import LayerRule, PatternConfig
     from tf_pconv.planning import plan
     from tf_pconv.target import pruning_target
 
-    config = PatternConfig(compression=case.compression, group_size=case.group_size)
+    config = PatternConfig(
+        compression=case.compression,
+        group_size=case.group_size,
+        rules=(LayerRule(keras.layers.Dense, skip=True),),
+    )
     for row in plan(model, config).pruned:
         assert row.config is not None
         kernel = row.layer.kernel

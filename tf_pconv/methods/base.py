@@ -35,7 +35,7 @@ def apply_mask(kernel: Any, mask: Any, gradient: str) -> Any:
     """Returns `kernel * mask`, with the gradient of a configuration.
 
     Args:
-        kernel: Weights of shape (kh, kw, in, out).
+        kernel: Weights of shape (kh, kw, in, out), or (in, out) of a Dense layer.
         mask: 0/1 tensor of the same shape.
         gradient: `"masked"`: `g * mask`. `"straight_through"`: `g`, the gradient at the pruned
             point, for all weights (DPF, Lin et al., ICLR 2020).
