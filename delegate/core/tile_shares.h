@@ -6,6 +6,17 @@
 
 namespace tf_pconv {
 
+// How many tiles at the end, of some that each take one thread, all threads
+// share by filters instead: threads that got a tile more than others, or one
+// that is larger, would keep them waiting.
+inline int SharedTiles(int64_t tiles, bool last_is_smaller, int threads) {
+  // So many tiles for each thread are divided well enough.
+  constexpr int kManyTiles = 64;
+  if (threads == 1 || tiles >= kManyTiles * threads) return 0;
+  const int smaller = last_is_smaller ? 1 : 0;
+  return static_cast<int>((tiles - smaller) % threads) + smaller;
+}
+
 // Cuts the filter groups of some tiles, taken one tile behind the other, into
 // shares of equal work.
 class TileShares {

@@ -54,5 +54,28 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{3, 80, 48, 128, 4}, Case{5, 1, 1, 3, 2},
                     Case{2, 64, 32, 1, 7}, Case{1, 16, 16, 1, 3}));
 
+// Threads have equal numbers of whole tiles, unless these are many; a smaller
+// one is shared.
+TEST(SharedTilesTest, LeaveEqualNumbersOfLargeTiles) {
+  for (int threads : {1, 2, 3, 5, 16}) {
+    for (int tiles = 1; tiles < 400; ++tiles) {
+      for (bool last_is_smaller : {false, true}) {
+        SCOPED_TRACE(testing::Message() << tiles << " tiles, " << threads);
+        const int shared = SharedTiles(tiles, last_is_smaller, threads);
+        EXPECT_GE(shared, 0);
+        EXPECT_LE(shared, std::min(tiles, threads));
+        if (threads == 1) {
+          EXPECT_EQ(shared, 0);
+        } else if (tiles < 20 * threads) {
+          EXPECT_EQ((tiles - shared) % threads, 0);
+          EXPECT_GE(shared, last_is_smaller ? 1 : 0);
+        } else if (tiles > 100 * threads) {
+          EXPECT_EQ(shared, 0);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tf_pconv

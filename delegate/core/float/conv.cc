@@ -69,9 +69,7 @@ class FloatConv : public PatternConv {
                  tiling_.TilesOf(rows.end - rows.begin)};
     call.tiles =
         int64_t{geometry_.output.batch} * tiling_.strips * call.strip_tiles;
-    call.shared_tiles = call.tiles < kManyTiles * threads
-                            ? static_cast<int>(call.tiles % threads)
-                            : 0;
+    call.shared_tiles = SharedTiles(call.tiles, false, threads);
     RunShares(pool, RunShare, &call);
     if (call.shared_tiles != 0) RunShares(pool, StoreShare, &call);
   }
@@ -79,10 +77,6 @@ class FloatConv : public PatternConv {
   const char* kernel_name() const override { return tiling_.kernel->name; }
 
  private:
-  // Tiles of a thread from which on one tile more for some of them does not
-  // matter.
-  static constexpr int kManyTiles = 24;
-
   struct Call {
     const FloatConv* conv;
     const float* input;
@@ -91,9 +85,7 @@ class FloatConv : public PatternConv {
     RowRange rows;
     int strip_tiles;
     int64_t tiles = 0;
-    // The last of the tiles, which are shared by filters: threads that got a
-    // tile more than others would keep them waiting.
-    int shared_tiles = 0;
+    int shared_tiles = 0;  // the last of the tiles
   };
 
   // Parts of a thread's workspace.

@@ -8,19 +8,16 @@
 
 #include "delegate/core/alignment.h"
 #include "delegate/core/geometry.h"
+#include "delegate/core/int8/pixels.h"
 #include "delegate/core/int8/stream.h"
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/output_stage.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/core/tile_shares.h"
 
 namespace tf_pconv {
 namespace {
 
-constexpr int kMaxTilePixels = 128;
-// Of small blocks, each with two lanes of one part.
-constexpr int kMaxTileParts = kMaxTilePixels / 4 * kMaxPatchLanes;
-// The least that Int8Kernel::pack and ::store transpose.
-constexpr int kTransposedChannels = 16;
 // The lanes of a tile that one pass over the weights reads: they should stay
 // in cache while all filters read them.
 constexpr int kPassBytes = 64 * 1024;
@@ -45,8 +42,7 @@ class Int8Conv : public PatternConv {
         tiling_(&tilings_.front()),
         shape_(description),
         stage_(MakeInt8OutputStage(description)),
-        padding_(shape_.channels,
-                 static_cast<int8_t>(description.input_zero_point)) {
+        pixels_(shape_.channels, description.input_zero_point) {
     size_t channel_bytes = 0;
     for (const Int8Tiling& tiling : tilings_) {
       channel_bytes =
@@ -65,30 +61,17 @@ class Int8Conv : public PatternConv {
                                  [&](const Int8Tiling& a, const Int8Tiling& b) {
                                    return Operations(a) < Operations(b);
                                  });
-    const Int8Block& block = tiling_->block();
-    block_columns_ =
-        (geometry_.output.width + block.columns - 1) / block.columns;
-    const Int8Patch& patch = tiling_->patch;
-    part_offsets_.clear();
-    for (const Int8Patch::Pixel& pixel : patch.parts) {
-      part_offsets_.push_back(OffsetOf(pixel));
-    }
-    for (int i = 0; i < kPartBytes; ++i) {
-      byte_offsets_[i] = OffsetOf(patch.bytes[i]);
-    }
-    output_offsets_.clear();
-    for (int i = 0; i < tiling_->block_pixels(); ++i) {
-      const ptrdiff_t row = i / block.columns;
-      output_offsets_.push_back(
-          (row * geometry_.output.width + i % block.columns) * shape_.filters);
-    }
+    pixels_.Resize(geometry_, *tiling_);
     return status;
   }
 
   ActivationShape output_shape() const override { return geometry_.output; }
 
   size_t WorkspaceBytes(int threads) const override {
-    return ThreadBytes() * threads;
+    const int64_t tiles =
+        TilesOf(pixels_.BlocksOf({0, geometry_.output.height}));
+    const int64_t shared = threads == 1 ? 0 : std::min<int64_t>(tiles, threads);
+    return ThreadBytes() * threads + OutputsBytes() * shared;
   }
 
   RowRange InputRows(RowRange rows) const override {
@@ -99,16 +82,19 @@ class Int8Conv : public PatternConv {
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
                void* workspace, ThreadPool* pool) const override {
-    const int unit = row_unit();
-    const int block_rows = (rows.end - rows.begin + unit - 1) / unit;
+    const int threads = pool == nullptr ? 1 : pool->threads();
     Call call = {this,
                  static_cast<const int8_t*>(inputs[0]),
                  static_cast<int8_t*>(output),
                  static_cast<uint8_t*>(workspace),
                  rows,
-                 block_rows,
-                 int64_t{geometry_.output.batch} * block_rows * block_columns_};
+                 pixels_.BlocksOf(rows)};
+    call.tiles = TilesOf(call.blocks);
+    const bool last_is_smaller =
+        PlaceOf(call, call.tiles - 1).tile != &largest();
+    call.shared_tiles = SharedTiles(call.tiles, last_is_smaller, threads);
     RunShares(pool, RunShare, &call);
+    if (call.shared_tiles != 0) RunShares(pool, StoreShare, &call);
   }
 
   const char* kernel_name() const override { return kernel().name; }
@@ -120,21 +106,9 @@ class Int8Conv : public PatternConv {
     int8_t* output;
     uint8_t* workspace;
     RowRange rows;
-    int block_rows;
     int64_t blocks;
-  };
-
-  // What a tile is packed from.
-  struct InputPixels {
-    // The first pixel of each part; null where its patch reaches past the
-    // image.
-    const int8_t* parts[kMaxTileParts];
-    // Vectors with such a part are packed from these instead: the pixels of
-    // the bytes of parts.
-    const int8_t* at[kMaxTileParts * kPartBytes];
-  };
-  struct OutputPixels {
-    int8_t* at[kMaxTilePixels];
+    int64_t tiles = 0;
+    int shared_tiles = 0;  // the last of the tiles
   };
 
   // With the largest tile.
@@ -154,12 +128,6 @@ class Int8Conv : public PatternConv {
     return BlocksOf(geometry_.output, tiling.block()) * (multiplied + packed);
   }
 
-  // From a pixel of the input to another.
-  ptrdiff_t OffsetOf(const Int8Patch::Pixel& pixel) const {
-    return (ptrdiff_t{pixel.row} * geometry_.input.width + pixel.column) *
-           shape_.channels;
-  }
-
   // Parts of a thread's workspace.
   size_t LanesBytes() const {
     return AlignUp(largest().channel_bytes() * stream_.blocks[0].channels);
@@ -169,13 +137,41 @@ class Int8Conv : public PatternConv {
     return AlignUp(sizeof(int32_t) * stream_.groups * kernel().group_size *
                    kernel().pixels);
   }
-  // One row more than there are filters, for those that fill up groups.
+  // Outputs of a tile.
   size_t OutputsBytes() const {
-    return AlignUp(size_t(shape_.filters + 1) * kernel().pixels);
+    return AlignUp(size_t(stream_.rows) * kernel().pixels);
   }
   size_t DiscardedBytes() const { return AlignUp(shape_.filters); }
   size_t ThreadBytes() const {
     return LanesBytes() + SumsBytes() + OutputsBytes() + DiscardedBytes();
+  }
+
+  // What a thread works on.
+  struct Workspace {
+    Workspace(const Int8Conv& conv, const Call& call, int share, int shares)
+        : lanes(call.workspace + conv.ThreadBytes() * share),
+          sums(reinterpret_cast<int32_t*>(lanes + conv.LanesBytes())),
+          outputs(reinterpret_cast<int8_t*>(lanes + conv.LanesBytes() +
+                                            conv.SumsBytes())),
+          discarded(outputs + conv.OutputsBytes()),
+          shared_outputs(reinterpret_cast<int8_t*>(
+              call.workspace + conv.ThreadBytes() * shares)) {}
+
+    uint8_t* lanes;
+    int32_t* sums;
+    int8_t* outputs;
+    int8_t* discarded;
+    int8_t* shared_outputs;  // of shared tiles; for all threads
+  };
+
+  int64_t TilesOf(int64_t blocks) const {
+    return (blocks + largest().blocks - 1) / largest().blocks;
+  }
+
+  // About what a tile costs: a fifth of the largest is the way of the weights
+  // into registers, whatever the tile.
+  int TileWork(const Int8Tile& tile) const {
+    return largest().blocks + 4 * tile.blocks;
   }
 
   // The smallest tile that holds `blocks` blocks, or the largest there is.
@@ -187,191 +183,105 @@ class Int8Conv : public PatternConv {
     return *chosen;
   }
 
-  static void RunShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    call.conv->RunTiles(call, share, shares);
+  Int8TilePlace PlaceOf(const Call& call, int64_t tile) const {
+    const int64_t first = tile * largest().blocks;
+    const Int8Tile& shape = TileFor(call.blocks - first);
+    return {&shape, call.rows, first,
+            std::min(first + shape.blocks, call.blocks)};
   }
 
-  void RunTiles(const Call& call, int share, int shares) const {
-    uint8_t* lanes = call.workspace + ThreadBytes() * share;
-    uint8_t* sums = lanes + LanesBytes();
-    uint8_t* outputs = sums + SumsBytes();
-    uint8_t* discarded = outputs + OutputsBytes();
+  static void RunShare(void* context, int share, int shares) {
+    const Call& call = *static_cast<Call*>(context);
+    const Workspace workspace(*call.conv, call, share, shares);
+    call.conv->RunTiles(call, workspace, share, shares);
+    call.conv->MultiplyShared(call, workspace, share, shares);
+  }
 
+  static void StoreShare(void* context, int share, int shares) {
+    const Call& call = *static_cast<Call*>(context);
+    const Workspace workspace(*call.conv, call, share, shares);
+    call.conv->StoreShared(call, workspace, share, shares);
+  }
+
+  // Whole tiles, of all filters.
+  void RunTiles(const Call& call, const Workspace& workspace, int share,
+                int shares) const {
+    const int64_t tiles = call.tiles - call.shared_tiles;
+    const int64_t end = tiles * (share + 1) / shares;
+    for (int64_t i = tiles * share / shares; i < end; ++i) {
+      const Int8TilePlace place = PlaceOf(call, i);
+      Multiply(call, place, 0, stream_.groups, workspace, workspace.outputs);
+      Store(call, place, 0, shape_.filters, workspace, workspace.outputs);
+    }
+  }
+
+  TileShares SharesOf(const Call& call, int parts) const {
+    const Int8TilePlace last = PlaceOf(call, call.tiles - 1);
+    return TileShares(call.shared_tiles, TileWork(largest()),
+                      TileWork(*last.tile), parts);
+  }
+
+  // Some filters of the shared tiles.
+  void MultiplyShared(const Call& call, const Workspace& workspace, int share,
+                      int shares) const {
+    if (call.shared_tiles == 0) return;
+    SharesOf(call, stream_.groups)
+        .ForEach(share, shares, [&](int64_t index, int first, int groups) {
+          Multiply(call, PlaceOf(call, call.tiles - call.shared_tiles + index),
+                   first, groups, workspace,
+                   workspace.shared_outputs + OutputsBytes() * index);
+        });
+  }
+
+  // Some channels of the shared tiles.
+  void StoreShared(const Call& call, const Workspace& workspace, int share,
+                   int shares) const {
+    const int blocks = std::max(shape_.filters / kTransposedChannels, 1);
+    SharesOf(call, blocks)
+        .ForEach(share, shares, [&](int64_t index, int first, int count) {
+          const int begin = first * kTransposedChannels;
+          const int end = first + count == blocks
+                              ? shape_.filters
+                              : begin + count * kTransposedChannels;
+          Store(call, PlaceOf(call, call.tiles - call.shared_tiles + index),
+                begin, end - begin, workspace,
+                workspace.shared_outputs + OutputsBytes() * index);
+        });
+  }
+
+  // Outputs of some filter groups of a tile.
+  void Multiply(const Call& call, const Int8TilePlace& place, int first_group,
+                int groups, const Workspace& workspace, int8_t* outputs) const {
+    Int8InputPixels inputs;
+    pixels_.FindInputs(place, call.input, &inputs);
     Int8MultiplyArgs args = {};
-    args.lanes = lanes;
+    args.lanes = workspace.lanes;
     args.shuffles = tiling_->shuffles.data();
-    args.groups = stream_.groups;
-    args.sums = reinterpret_cast<int32_t*>(sums);
-    args.outputs = reinterpret_cast<int8_t*>(outputs);
+    args.sums = workspace.sums;
+    args.outputs = outputs;
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);
     args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
-
-    // Shares are whole small tiles.
-    const int unit = tiling_->tiles.back().blocks;
-    const int64_t units = (call.blocks + unit - 1) / unit;
-    const int64_t end =
-        std::min(units * (share + 1) / shares * unit, call.blocks);
-    InputPixels inputs;
-    OutputPixels pixels;
-    for (int64_t block = units * share / shares * unit; block < end;) {
-      const Int8Tile& tile = TileFor(end - block);
-      const int64_t tile_end = std::min(block + tile.blocks, end);
-      FindPixels(call, tile, block, tile_end,
-                 reinterpret_cast<int8_t*>(discarded), &inputs, &pixels);
-      for (const Int8Stream::Block& pass : stream_.blocks) {
-        Pack(tile, inputs, pass, lanes);
-        args.stream = &stream_.words[pass.begin];
-        args.first = &pass == &stream_.blocks.front();
-        args.last = &pass == &stream_.blocks.back();
-        tile.kernel->multiply[tiling_->patch.lanes - 1](&args);
-      }
-      Store(*tile.kernel, args.outputs, pixels);
-      block = tile_end;
+    for (const Int8Stream::Block& pass : stream_.blocks) {
+      Pack(*place.tile, inputs, pass, workspace.lanes);
+      args.first = &pass == &stream_.blocks.front();
+      args.last = &pass == &stream_.blocks.back();
+      pass.ForEachRun(first_group, groups, [&](size_t begin, int count) {
+        args.stream = &stream_.words[begin];
+        args.groups = count;
+        place.tile->kernel->multiply[tiling_->patch.lanes - 1](&args);
+      });
     }
   }
 
-  // Finds what a tile of the blocks up to `end` is packed from and stored to.
-  void FindPixels(const Call& call, const Int8Tile& tile, int64_t block,
-                  int64_t end, int8_t* discarded, InputPixels* inputs,
-                  OutputPixels* outputs) const {
-    int column = static_cast<int>(block % block_columns_);
-    int row = static_cast<int>(block / block_columns_ % call.block_rows);
-    int image = static_cast<int>(block / block_columns_ / call.block_rows);
-    const int pixels = static_cast<int>(output_offsets_.size());
-    int8_t** at = outputs->at;
-    for (int i = 0; i < tile.blocks; ++i, ++block, at += pixels) {
-      if (block < end) {
-        FindInputs(call, tile, i, image, row, column, inputs);
-        FindOutputs(call, image, row, column, discarded, at);
-      } else {
-        PadInputs(tile, i, inputs);
-        std::fill_n(at, pixels, discarded);
-      }
-      if (++column == block_columns_) {
-        column = 0;
-        if (++row == call.block_rows) {
-          row = 0;
-          ++image;
-        }
-      }
-    }
-    for (int part = 0; part < tile.parts; part += tile.vector_parts()) {
-      if (HasWholeParts(tile, *inputs, part)) continue;
-      for (int i = 0; i < tile.vector_parts(); ++i)
-        SpreadPart(part + i, inputs);
-    }
-  }
-
-  // Whether the vector that begins with `part` can be packed from its parts.
-  bool HasWholeParts(const Int8Tile& tile, const InputPixels& inputs,
-                     int part) const {
-    const int8_t* const* begin = inputs.parts + part;
-    const int8_t* const* end = begin + tile.vector_parts();
-    return shape_.channels >= kTransposedChannels &&
-           std::find(begin, end, nullptr) == end;
-  }
-
-  // Finds the pixels of a part that is whole.
-  void SpreadPart(int part, InputPixels* inputs) const {
-    const int8_t* first = inputs->parts[part];
-    if (first == nullptr) return;
-    for (int i = 0; i < kPartBytes; ++i) {
-      inputs->at[part * kPartBytes + i] = first + byte_offsets_[i];
-    }
-  }
-
-  // The inputs of the tile's block `i`.
-  void FindInputs(const Call& call, const Int8Tile& tile, int i, int image,
-                  int row, int column, InputPixels* inputs) const {
-    const ActivationShape& shape = geometry_.input;
-    const Int8Block& block = tile.kernel->block;
-    const Int8Patch& patch = tiling_->patch;
-    const int top =
-        (call.rows.begin + row * block.rows) * shape_.stride_height -
-        geometry_.pad_top;
-    const int left =
-        column * block.columns * shape_.stride_width - geometry_.pad_left;
-    const bool whole = top >= 0 && top + patch.rows <= shape.height &&
-                       left >= 0 && left + patch.columns <= shape.width;
-    if (!whole) {
-      FindClippedInputs(call, tile, i, image, top, left, inputs);
-      return;
-    }
-    const ptrdiff_t first_row = ptrdiff_t{image} * shape.height + top;
-    const int8_t* first =
-        call.input + (first_row * shape.width + left) * shape_.channels;
-    const int8_t** parts = inputs->parts + i * tile.lane_parts;
-    for (size_t part = 0; part < part_offsets_.size(); ++part) {
-      parts[tile.places[part]] = first + part_offsets_[part];
-    }
-  }
-
-  // Those of a patch that reaches past the image.
-  void FindClippedInputs(const Call& call, const Int8Tile& tile, int i,
-                         int image, int top, int left,
-                         InputPixels* inputs) const {
-    const ActivationShape& shape = geometry_.input;
-    const Int8Patch& patch = tiling_->patch;
-    const ptrdiff_t first_row = ptrdiff_t{image} * shape.height;
-    PadInputs(tile, i, inputs);
-    for (size_t part = 0; part < patch.parts.size(); ++part) {
-      const int8_t** pixels =
-          inputs->at + (tile.places[part] + i * tile.lane_parts) * kPartBytes;
-      for (int byte = 0; byte < kPartBytes; ++byte) {
-        const int y = top + patch.parts[part].row + patch.bytes[byte].row;
-        const int x =
-            left + patch.parts[part].column + patch.bytes[byte].column;
-        if (y >= 0 && y < shape.height && x >= 0 && x < shape.width) {
-          pixels[byte] = call.input +
-                         ((first_row + y) * shape.width + x) * shape_.channels;
-        }
-      }
-    }
-  }
-
-  void PadInputs(const Int8Tile& tile, int i, InputPixels* inputs) const {
-    for (int first : tile.places) {
-      const int place = first + i * tile.lane_parts;
-      inputs->parts[place] = nullptr;
-      std::fill_n(inputs->at + place * kPartBytes, kPartBytes, padding_.data());
-    }
-  }
-
-  // Where the outputs of a block go.
-  void FindOutputs(const Call& call, int image, int row, int column,
-                   int8_t* discarded, int8_t** pixels) const {
-    const ActivationShape& shape = geometry_.output;
-    const Int8Block& block = tiling_->block();
-    const int y = call.rows.begin + row * block.rows;
-    const int x = column * block.columns;
-    const ptrdiff_t first_row = ptrdiff_t{image} * shape.height + y;
-    int8_t* first =
-        call.output + (first_row * shape.width + x) * shape.channels;
-    const int rows = call.rows.end - y;
-    const int columns = shape.width - x;
-    if (rows >= block.rows && columns >= block.columns) {
-      for (size_t i = 0; i < output_offsets_.size(); ++i) {
-        pixels[i] = first + output_offsets_[i];
-      }
-      return;
-    }
-    for (int i = 0; i < tiling_->block_pixels(); ++i) {
-      const bool inside =
-          i / block.columns < rows && i % block.columns < columns;
-      pixels[i] = inside ? first + output_offsets_[i] : discarded;
-    }
-  }
-
-  void Pack(const Int8Tile& tile, const InputPixels& inputs,
+  void Pack(const Int8Tile& tile, const Int8InputPixels& inputs,
             const Int8Stream::Block& block, uint8_t* lanes) const {
     const Int8Kernel& kernel = *tile.kernel;
     for (int part = 0; part < tile.parts; part += tile.vector_parts()) {
       const int8_t* const* pixels = inputs.at + part * kPartBytes;
       uint8_t* first = lanes + part * kPartBytes;
-      if (HasWholeParts(tile, inputs, part)) {
-        kernel.pack_parts(inputs.parts + part, byte_offsets_,
+      if (pixels_.HasWholeParts(tile, inputs, part)) {
+        kernel.pack_parts(inputs.parts + part, pixels_.byte_offsets(),
                           block.first_channel, block.channels, first,
                           tile.channel_bytes());
       } else if (block.channels >= kTransposedChannels) {
@@ -395,15 +305,22 @@ class Int8Conv : public PatternConv {
     }
   }
 
-  void Store(const Int8Kernel& kernel, const int8_t* outputs,
-             const OutputPixels& pixels) const {
-    if (shape_.filters >= kTransposedChannels) {
-      kernel.store(outputs, shape_.filters, kernel.pixels, pixels.at);
+  // Writes `channels` outputs of a tile from `first` on.
+  void Store(const Call& call, const Int8TilePlace& place, int first,
+             int channels, const Workspace& workspace,
+             const int8_t* outputs) const {
+    Int8OutputPixels pixels;
+    pixels_.FindOutputs(place, call.output + first, workspace.discarded,
+                        &pixels);
+    const Int8Kernel& kernel = *place.tile->kernel;
+    outputs += ptrdiff_t{first} * kernel.pixels;
+    if (channels >= kTransposedChannels) {
+      kernel.store(outputs, channels, kernel.pixels, pixels.at);
       return;
     }
-    for (int filter = 0; filter < shape_.filters; ++filter) {
+    for (int channel = 0; channel < channels; ++channel) {
       for (int pixel = 0; pixel < kernel.pixels; ++pixel) {
-        pixels.at[pixel][filter] = outputs[filter * kernel.pixels + pixel];
+        pixels.at[pixel][channel] = outputs[channel * kernel.pixels + pixel];
       }
     }
   }
@@ -412,16 +329,9 @@ class Int8Conv : public PatternConv {
   const Int8Tiling* tiling_;  // the one that suits the output
   const ConvShape shape_;
   const Int8OutputStage stage_;
-  const std::vector<int8_t> padding_;  // a pixel of zero points
+  Int8Pixels pixels_;
   Int8Stream stream_;
   Geometry geometry_;
-  int block_columns_ = 0;
-  // From the first pixel of a patch to that of each part, and from there to
-  // the pixel of each byte.
-  std::vector<ptrdiff_t> part_offsets_;
-  ptrdiff_t byte_offsets_[kPartBytes] = {};
-  // From the first output of a block to each.
-  std::vector<ptrdiff_t> output_offsets_;
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ constexpr int kShuffleBytes = 4 * kPatternEntries;
 // A group of the kernel: at most kernel.group_size filters of a file's group.
 struct FilterGroup {
   std::vector<int> filters;  // output channels
+  std::vector<int> rows;     // where the outputs of filters go
   std::vector<uint32_t> bias;
   std::vector<Int8Entry> entries;
 };
@@ -40,9 +41,10 @@ class Packer {
     }
     for (int first = 0; first < weights_.channels; first += block_channels) {
       const int channels = std::min(block_channels, weights_.channels - first);
-      stream.blocks.push_back({first, channels, stream.words.size()});
-      AppendBlock(groups, first, channels, &stream.words);
+      stream.blocks.push_back({first, channels, {}});
+      AppendBlock(groups, &stream.blocks.back(), &stream.words);
     }
+    stream.rows = static_cast<int>(groups.size()) * kernel_.group_size;
     return stream;
   }
 
@@ -50,6 +52,7 @@ class Packer {
   std::vector<FilterGroup> FilterGroups() const {
     std::vector<FilterGroup> groups;
     size_t value = 0;
+    int unread_row = weights_.filters;
     for (int group = 0; group < weights_.groups(); ++group) {
       const int filters = weights_.FiltersOfGroup(group);
       const uint32_t begin = weights_.group_begin[group];
@@ -64,6 +67,12 @@ class Packer {
           part.bias.push_back(description_.int32_bias == nullptr
                                   ? 0
                                   : description_.int32_bias[filter]);
+        }
+        // Filters that fill up the group write to rows that nobody reads, each
+        // to its own: threads may compute them at the same time.
+        part.rows = part.filters;
+        while (static_cast<int>(part.rows.size()) < kernel_.group_size) {
+          part.rows.push_back(unread_row++);
         }
         for (uint32_t k = 0; k < kernels; ++k) {
           AppendKernel(
@@ -102,14 +111,15 @@ class Packer {
     }
   }
 
-  void AppendBlock(const std::vector<FilterGroup>& groups, int first_channel,
-                   int channels, std::vector<uint32_t>* words) const {
+  void AppendBlock(const std::vector<FilterGroup>& groups,
+                   Int8Stream::Block* block,
+                   std::vector<uint32_t>* words) const {
     std::vector<std::pair<PairedEntries, int>> order;
     for (size_t i = 0; i < groups.size(); ++i) {
       std::vector<const Int8Entry*> entries;
       for (const Int8Entry& entry : groups[i].entries) {
-        if (entry.channel >= first_channel &&
-            entry.channel < first_channel + channels) {
+        if (entry.channel >= block->first_channel &&
+            entry.channel < block->first_channel + block->channels) {
           entries.push_back(&entry);
         }
       }
@@ -127,8 +137,9 @@ class Packer {
           return length(a.first) < length(b.first);
         });
     for (const auto& [paired, index] : order) {
+      block->groups.push_back({index, words->size()});
       AppendHeader(groups[index], paired, index, words);
-      AppendEntries(paired, first_channel, words);
+      AppendEntries(paired, block->first_channel, words);
     }
   }
 
@@ -137,12 +148,8 @@ class Packer {
     words->push_back(static_cast<uint32_t>(paired.pairs.size()));
     words->push_back(static_cast<uint32_t>(paired.singles.size()));
     words->push_back(static_cast<uint32_t>(index));
-    const int filters = static_cast<int>(group.filters.size());
     AppendStage(stage_, group.filters, group.bias, kernel_.group_size, words);
-    // Filters that fill up the group write to a row that nobody reads.
-    for (int i = 0; i < kernel_.group_size; ++i) {
-      words->push_back(i < filters ? group.filters[i] : weights_.filters);
-    }
+    words->insert(words->end(), group.rows.begin(), group.rows.end());
   }
 
   void AppendEntries(const PairedEntries& paired, int first_channel,

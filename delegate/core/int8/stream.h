@@ -1,6 +1,7 @@
 #ifndef TF_PCONV_DELEGATE_CORE_INT8_STREAM_H_
 #define TF_PCONV_DELEGATE_CORE_INT8_STREAM_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -13,12 +14,13 @@ namespace tf_pconv {
 
 // Weights in the order in which an int8 kernel reads them: block of channels by
 // block, and in it filter group by filter group (of kernel.group_size filters;
-// the file's groups are cut to that, the last filled with zeros):
+// the file's groups are cut to that, the last filled with zeros), each block in
+// an order of its own:
 //
 //   word                     meaning
 //   0                        pairs: how many pairs of entries follow
 //   1                        singles: how many entries follow the pairs
-//   2                        place of the group's sums
+//   2                        the group, which is the place of its sums
 //   one each filter          bias, int32, with the zero point folded in
 //   one each filter          multiplier, float32
 //   one each filter          offset, float32
@@ -32,14 +34,37 @@ namespace tf_pconv {
 // weights are four int8 in the order of the shuffle. So the stream is the same
 // for kernels that differ in their tiles and blocks of outputs.
 struct Int8Stream {
+  struct Group {
+    int index;
+    size_t begin;  // index into `words`
+  };
+
   struct Block {
+    // Calls visit(begin, groups) for the words of groups that follow each
+    // other, of those among `count` groups from `first` on.
+    template <typename Visit>
+    void ForEachRun(int first, int count, Visit visit) const {
+      const auto is_wanted = [&](const Group& group) {
+        return group.index >= first && group.index < first + count;
+      };
+      for (auto begin = groups.begin();;) {
+        begin = std::find_if(begin, groups.end(), is_wanted);
+        if (begin == groups.end()) return;
+        const auto end = std::find_if_not(begin, groups.end(), is_wanted);
+        visit(begin->begin, static_cast<int>(end - begin));
+        begin = end;
+      }
+    }
+
     int first_channel;
     int channels;
-    size_t begin;  // index into `words`
+    std::vector<Group> groups;  // in the order of the stream
   };
 
   int groups = 0;      // of each block
   size_t entries = 0;  // of all groups
+  int rows =
+      0;  // of outputs: of the filters, then of those that fill up groups
   std::vector<Block> blocks;
   std::vector<uint32_t> words;
 };
