@@ -79,7 +79,7 @@ TEST_P(ConnectivityGroupTest, FindsScatteredGroupsAndKeepsEveryWeight) {
   EXPECT_EQ(weights.entries(), 1);
   EXPECT_EQ(weights.group_size, param.group_size);
   EXPECT_EQ(weights.patterns, std::vector<uint16_t>{1});
-  EXPECT_EQ(ToDense(weights), layer.values);
+  EXPECT_EQ(ToDense(weights, weights.int8_values), layer.values);
   EXPECT_EQ(weights.scales, layer.scales);
 }
 

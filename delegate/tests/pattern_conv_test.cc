@@ -119,6 +119,14 @@ const Malformation kMalformations[] = {
      }},
 };
 
+void ExpectRefused(const ConvDescription& description, const char* sentence) {
+  Status status;
+  EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
+  EXPECT_NE(std::string(status.message()).find(sentence), std::string::npos)
+      << "expected: " << sentence << "\nreceived: " << status.message();
+  EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+}
+
 TEST(CreateTest, RefusesMalformedDescriptions) {
   for (const Malformation& malformation : kMalformations) {
     RandomConvOptions options;
@@ -126,13 +134,7 @@ TEST(CreateTest, RefusesMalformedDescriptions) {
     RandomConv random(options);
     ConvDescription description = random.description();
     malformation.apply(&random.weights(), &description);
-    Status status;
-    EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
-    EXPECT_NE(std::string(status.message()).find(malformation.sentence),
-              std::string::npos)
-        << "expected: " << malformation.sentence
-        << "\nreceived: " << status.message();
-    EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+    ExpectRefused(description, malformation.sentence);
   }
 }
 
@@ -166,13 +168,7 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
     RandomConv random(DenseDepthwise());
     ConvDescription description = random.description();
     malformed.apply(&random.depthwise_weights(), &description);
-    Status status;
-    EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
-    EXPECT_NE(std::string(status.message()).find(malformed.sentence),
-              std::string::npos)
-        << "expected: " << malformed.sentence
-        << "\nreceived: " << status.message();
-    EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+    ExpectRefused(description, malformed.sentence);
   }
 }
 

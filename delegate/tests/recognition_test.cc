@@ -101,7 +101,7 @@ TEST_P(RecognitionGroupTest, FindsScatteredGroupsAndKeepsEveryWeight) {
   EXPECT_EQ(weights.group_size, param.group_size);
   EXPECT_EQ(weights.group_begin.size(),
             static_cast<size_t>(weights.groups()) + 1);
-  EXPECT_EQ(ToDense(weights), layer.values);
+  EXPECT_EQ(ToDense(weights, weights.int8_values), layer.values);
   EXPECT_EQ(weights.scales, layer.scales);
   EXPECT_LE(weights.patterns.size(), 8u);
 }
@@ -139,7 +139,7 @@ TEST(RecognitionTest, GroupsStoreAtMostATenthMore) {
       }
     }
     EXPECT_LE(StoredKernels(weights), single + single / 10);
-    EXPECT_EQ(ToDense(weights), layer.values);
+    EXPECT_EQ(ToDense(weights, weights.int8_values), layer.values);
   }
 }
 
@@ -172,7 +172,7 @@ TEST(RecognitionTest, SmallMasksUsePatternsOfTheLayer) {
   EXPECT_EQ(weights.patterns.size(), 2u);
   EXPECT_EQ(weights.patterns[0], 0b000011011);
   EXPECT_EQ(weights.patterns[1] & 0b101000000, 0b101000000);
-  EXPECT_EQ(ToDense(weights), layer.values);
+  EXPECT_EQ(ToDense(weights, weights.int8_values), layer.values);
 }
 
 TEST(RecognitionTest, ReadsFloat) {

@@ -13,34 +13,10 @@
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/random_conv.h"
 #include "delegate/testing/row_ranges.h"
+#include "delegate/testing/to_dense.h"
 
 namespace tf_pconv {
 namespace {
-
-// Pattern weights as [filter][tap][channel].
-template <typename Value>
-std::vector<Value> Densify(const PatternWeights& weights,
-                           const std::vector<Value>& values) {
-  std::vector<Value> dense(size_t(weights.filters) * 9 * weights.channels);
-  size_t next = 0;
-  for (int group = 0; group < weights.groups(); ++group) {
-    for (uint32_t k = weights.group_begin[group];
-         k < weights.group_begin[group + 1]; ++k) {
-      const GroupKernel& kernel = weights.kernels[k];
-      for (int i = 0; i < weights.FiltersOfGroup(group); ++i) {
-        const int filter = weights.filter_order[group * weights.group_size + i];
-        for (int tap = 0; tap < 9; ++tap) {
-          if (weights.patterns[kernel.pattern] >> tap & 1) {
-            dense[(size_t(filter) * 9 + tap) * weights.channels +
-                  kernel.channel] = values[next++];
-          }
-        }
-      }
-    }
-  }
-  EXPECT_EQ(next, values.size());
-  return dense;
-}
 
 // Sum of one output: `at(y, x, channel)` is the input, 0 in the padding.
 template <typename Value, typename Input>
@@ -111,7 +87,7 @@ TEST(ReferenceTest, Float32EqualsDense) {
     const RandomConvOptions options = Options(DataType::kFloat32, setting);
     RandomConv random(options);
     const PatternWeights& weights = random.weights();
-    const auto dense = Densify(weights, weights.float_values);
+    const auto dense = ToDense(weights, weights.float_values);
     const ActivationShape input = {2, setting.height, setting.width,
                                    options.channels};
     const std::vector<float> values =
@@ -164,7 +140,7 @@ TEST(ReferenceTest, Int8EqualsDense) {
     const RandomConvOptions options = Options(DataType::kInt8, setting);
     RandomConv random(options);
     const PatternWeights& weights = random.weights();
-    const auto dense = Densify(weights, weights.int8_values);
+    const auto dense = ToDense(weights, weights.int8_values);
     const ConvDescription& description = random.description();
     const auto conv = CreateReferenceConv(description);
     const ActivationShape input = {1, setting.height, setting.width,
@@ -224,10 +200,14 @@ double DepthwiseSum(const std::vector<Value>& weights,
   return sum;
 }
 
-TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
+// Checks the outputs of depthwise convolutions: `expected` makes them of the
+// sums of products.
+template <typename Value, typename Expected>
+void CheckDepthwise(RandomConvOptions options,
+                    std::vector<Value> DepthwiseWeights::* weights,
+                    std::vector<Value> (*random_values)(size_t, uint32_t),
+                    double tolerance, const Expected& expected) {
   for (const Setting& setting : kSettings) {
-    RandomConvOptions options = DenseDepthwise();
-    options.type = DataType::kFloat32;
     options.channels = 5;
     options.stride_height = options.stride_width = setting.stride;
     options.padding = setting.padding;
@@ -236,56 +216,42 @@ TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
     const ActivationShape input = {1, setting.height, setting.width, 5};
     const auto conv = CreateReferenceConv(description);
     ASSERT_TRUE(conv->Resize(input).ok());
-    const std::vector<float> values =
-        RandomFloat(5 * setting.height * setting.width, 3);
-    std::vector<float> output(5 * setting.output_height * setting.output_width);
+    const auto values = random_values(5 * setting.height * setting.width, 3);
+    std::vector<Value> output(5 * setting.output_height * setting.output_width);
     conv->Run(values.data(), output.data(), nullptr, nullptr);
     ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
                                             size_t index) {
-      const double sum =
-          DepthwiseSum(random.depthwise_weights().float_values, values, input,
-                       0, y * setting.stride - setting.pad_top,
-                       x * setting.stride - setting.pad_left, channel);
-      ASSERT_NEAR(output[index], sum + description.float_bias[channel], 1e-5)
+      const double sum = DepthwiseSum(
+          random.depthwise_weights().*weights, values, input,
+          description.input_zero_point, y * setting.stride - setting.pad_top,
+          x * setting.stride - setting.pad_left, channel);
+      ASSERT_NEAR(output[index], expected(description, channel, sum), tolerance)
           << "output " << index;
     });
   }
 }
 
+TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
+  RandomConvOptions options = DenseDepthwise();
+  options.type = DataType::kFloat32;
+  CheckDepthwise(
+      options, &DepthwiseWeights::float_values, RandomFloat, 1e-5,
+      [](const ConvDescription& description, int channel, double sum) {
+        return sum + description.float_bias[channel];
+      });
+}
+
 TEST(ReferenceTest, DepthwiseInt8EqualsDense) {
-  for (const Setting& setting : kSettings) {
-    RandomConvOptions options = DenseDepthwise();
-    options.channels = 5;
-    options.stride_height = options.stride_width = setting.stride;
-    options.padding = setting.padding;
-    RandomConv random(options);
-    const ConvDescription& description = random.description();
-    const ActivationShape input = {1, setting.height, setting.width, 5};
-    const auto conv = CreateReferenceConv(description);
-    ASSERT_TRUE(conv->Resize(input).ok());
-    const std::vector<int8_t> values =
-        RandomInt8(5 * setting.height * setting.width, 3);
-    std::vector<int8_t> output(5 * setting.output_height *
-                               setting.output_width);
-    conv->Run(values.data(), output.data(), nullptr, nullptr);
-    ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
-                                            size_t index) {
-      const double sum =
-          DepthwiseSum(random.depthwise_weights().int8_values, values, input,
-                       description.input_zero_point,
-                       y * setting.stride - setting.pad_top,
-                       x * setting.stride - setting.pad_left, channel) +
-          description.int32_bias[channel];
-      const double real = sum * description.input_scale *
-                          random.depthwise_weights().scales[channel];
-      ASSERT_NEAR(output[index],
-                  std::clamp(real / description.output_scale +
-                                 description.output_zero_point,
-                             -128.0, 127.0),
-                  0.51)
-          << "output " << index;
-    });
-  }
+  CheckDepthwise(
+      DenseDepthwise(), &DepthwiseWeights::int8_values, RandomInt8, 0.51,
+      [](const ConvDescription& description, int channel, double sum) {
+        const double real = (sum + description.int32_bias[channel]) *
+                            description.input_scale *
+                            description.scales()[channel];
+        return std::clamp(
+            real / description.output_scale + description.output_zero_point,
+            -128.0, 127.0);
+      });
 }
 
 TEST(ReferenceTest, QuantisedActivationsClampToTheirRange) {
