@@ -45,6 +45,8 @@ def test_options_are_converted(options):
         ({"min_speedup": float("nan")}, r"min_speedup is 'nan'"),
         ({"require_delegation": "yes"}, r"require_delegation is 'yes'; accepted are true"),
         ({"kernel": "no-such-kernel"}, r"kernel is 'no-such-kernel', and this processor runs no"),
+        ({"profile": "model.tflite"}, r"profile is 'model.tflite'; accepted is the path of a file"),
+        ({"profile": "/no/such/folder/p.json"}, r"p.json' cannot be written: No such file"),
         ({"log_level": "debug"}, r"log_level is 'debug'; accepted are none, info and verbose"),
     ],
 )

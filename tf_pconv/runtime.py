@@ -61,6 +61,8 @@ def load_delegate(options: Mapping[str, Any] | None = None) -> Any:
             - `kernel`: Name of the kernel to use. Default: the fastest for this processor, whose
               speed is also what `min_speedup` goes by if another is named.
             - `tuning`: Path of a tuning file, see `tf_pconv.lite.tune`. Default: none.
+            - `profile`: Path of a `.json` file to which the delegate writes, when it is destroyed,
+              where the time went; see `docs/delegate.md`. Default: none.
             - `min_speedup`: Predicted gain from which CONV_2D and DENSIFY are taken from the
               runtime, at least 0; 0 takes all that follow patterns. Default: 1.1. `PConv2D` is
               always taken.

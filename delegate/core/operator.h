@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "delegate/core/phases.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
@@ -53,9 +54,10 @@ class Operator {
 
   // Computes rows of the output. `inputs` and `output` are whole tensors, of
   // which other rows need not be there yet. `pool` may be null for a single
-  // thread.
+  // thread, `ticks` where nobody wants to know what the time goes to.
   virtual void RunRows(const void* const* inputs, void* output, RowRange rows,
-                       void* workspace, ThreadPool* pool) const = 0;
+                       void* workspace, ThreadPool* pool,
+                       PhaseTicks* ticks) const = 0;
 
   // The kernel that runs. A float32 convolution settles the size of its tiles
   // in Resize; before, this is the largest of its kernels.

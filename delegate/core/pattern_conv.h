@@ -89,7 +89,8 @@ class PatternConv : public Operator {
   // Computes the whole output.
   void Run(const void* input, void* output, void* workspace,
            ThreadPool* pool) const {
-    RunRows(&input, output, {0, output_shape().height}, workspace, pool);
+    RunRows(&input, output, {0, output_shape().height}, workspace, pool,
+            nullptr);
   }
 };
 

@@ -8,6 +8,7 @@
 
 #include "delegate/core/geometry.h"
 #include "delegate/core/output_stage.h"
+#include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
 
 namespace tf_pconv {
@@ -170,9 +171,9 @@ class ReferenceConv : public PatternConv {
   int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows, void*,
-               ThreadPool* pool) const override {
+               ThreadPool* pool, PhaseTicks* ticks) const override {
     Call call = {this, static_cast<const Value*>(inputs[0]),
-                 static_cast<Value*>(output), rows};
+                 static_cast<Value*>(output), rows, ticks};
     RunShares(pool, RunShare, &call);
   }
 
@@ -186,6 +187,7 @@ class ReferenceConv : public PatternConv {
     const Value* input;
     Value* output;
     RowRange range;
+    PhaseTicks* ticks;
   };
 
   static void RunShare(void* context, int share, int shares) {
@@ -193,6 +195,7 @@ class ReferenceConv : public PatternConv {
     const ActivationShape& shape = call.conv->geometry_.output;
     const int height = call.range.end - call.range.begin;
     const int64_t rows = int64_t{shape.batch} * height;
+    PhaseClock clock(call.ticks);
     for (int64_t row = rows * share / shares; row < rows * (share + 1) / shares;
          ++row) {
       const int image = static_cast<int>(row / height);
@@ -204,6 +207,7 @@ class ReferenceConv : public PatternConv {
                                 call.output + (first + x) * shape.channels);
       }
     }
+    clock.End(Phase::kMultiply);
   }
 
   void ComputePixel(const Value* input, int image, int y, int x,

@@ -54,7 +54,8 @@ void ExpectRangesGiveTheWhole(const Operator& tested,
                        TensorBytes* to) {
     std::vector<const void*> pointers;
     for (const TensorBytes& tensor : from) pointers.push_back(tensor.data());
-    tested.RunRows(pointers.data(), to->data(), rows, workspace.data(), pool);
+    tested.RunRows(pointers.data(), to->data(), rows, workspace.data(), pool,
+                   nullptr);
   };
 
   TensorBytes whole(output.batch * output.height *

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <string>
@@ -724,6 +725,54 @@ TEST(DelegateTest, TunedKernelsAreUsedWhereTheyCanRun) {
       EXPECT_THAT(log, HasSubstr("runs kernel qs8-pconv-g1-p16-avx2"));
     }
   }
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+TEST(DelegateTest, AProfileHasTheRunsOfEachLayerButTheFirst) {
+  const std::string path = testing::TempDir() + "profile.json";
+  Options options = TestOptions();
+  path.copy(options.profile, kMaxPath);
+  {
+    PConv2DGraph graph;
+    graph.tensor(graph.output).name = "conv;bias";
+    auto delegate = MakeDelegate(options);
+    ASSERT_EQ(graph.Delegate(delegate.get()), kTfLiteOk) << graph.error();
+    ASSERT_EQ(graph.Prepare(), kTfLiteOk) << graph.error();
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(graph.Invoke(), kTfLiteOk);
+  }
+  const std::string text = ReadFile(path);
+  EXPECT_THAT(text, HasSubstr("{\"threads\": 1, \"runs\": 3, "));
+  EXPECT_THAT(text, HasSubstr("{\"node\": 0, \"operator\": \"PConv2D\", "));
+  EXPECT_THAT(text, HasSubstr("\"name\": \"conv;bias\", "
+                              "\"input_shape\": [1, 4, 4, 1], "
+                              "\"output_shape\": [1, 4, 4, 1], \"kernel\": "));
+  std::remove(path.c_str());
+}
+
+TEST(DelegateTest, AProfileThatCannotBeWrittenIsAnError) {
+  Options options = TestOptions();
+  std::string("/no/such/folder/profile.json").copy(options.profile, kMaxPath);
+  Status status;
+  EXPECT_EQ(CreateDelegate(options, &status), nullptr);
+  EXPECT_THAT(status.message(),
+              HasSubstr("profile '/no/such/folder/profile.json' cannot be "
+                        "written: No such file or directory"));
+}
+
+TEST(DelegateTest, RefusedOptionsLeaveAnOldProfileAlone) {
+  const std::string path = testing::TempDir() + "old.json";
+  std::ofstream(path) << "old";
+  Options options = TestOptions();
+  path.copy(options.profile, kMaxPath);
+  std::string("no-such-kernel").copy(options.kernel, kMaxKernelName);
+  Status status;
+  EXPECT_EQ(CreateDelegate(options, &status), nullptr);
+  EXPECT_EQ(ReadFile(path), "old");
+  std::remove(path.c_str());
 }
 
 TEST(DelegateTest, UnreadableTuningIsAnError) {

@@ -27,16 +27,18 @@ TEST(OptionsTest, NoneIsTheDefault) {
 
 TEST(OptionsTest, AllAreRead) {
   const char* keys[] = {"num_threads", "kernel",    "tuning",
-                        "min_speedup", "log_level", "require_delegation"};
-  const char* values[] = {"4",    "reference", "a b.txt",
-                          "2.25", "verbose",   "true"};
+                        "min_speedup", "log_level", "require_delegation",
+                        "profile"};
+  const char* values[] = {"4",       "reference", "a b.txt", "2.25",
+                          "verbose", "true",      "p.json"};
   Options options;
-  const Status status = ParseOptions(keys, values, 6, &options);
+  const Status status = ParseOptions(keys, values, 7, &options);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(options.num_threads, 4);
   EXPECT_STREQ(options.kernel, "reference");
   EXPECT_STREQ(options.tuning, "a b.txt");
   EXPECT_EQ(options.min_speedup, 2.25);
+  EXPECT_STREQ(options.profile, "p.json");
   EXPECT_TRUE(options.require_delegation);
   EXPECT_EQ(options.log_level, LogLevel::kVerbose);
 }
@@ -52,11 +54,11 @@ TEST(OptionsTest, MinSpeedupIsADecimal) {
 
 TEST(OptionsTest, UnknownOptionNamesWhatIsAccepted) {
   Options options;
-  EXPECT_THAT(
-      Parse("threads", "1", &options).message(),
-      AllOf(HasSubstr("'threads'"), HasSubstr("num_threads"),
-            HasSubstr("kernel"), HasSubstr("tuning"), HasSubstr("min_speedup"),
-            HasSubstr("require_delegation"), HasSubstr("log_level")));
+  EXPECT_THAT(Parse("threads", "1", &options).message(),
+              AllOf(HasSubstr("'threads'"), HasSubstr("num_threads"),
+                    HasSubstr("kernel"), HasSubstr("tuning"),
+                    HasSubstr("profile"), HasSubstr("min_speedup"),
+                    HasSubstr("require_delegation"), HasSubstr("log_level")));
 }
 
 struct BadValue {
@@ -89,7 +91,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"min_speedup", "1e3"}, BadValue{"min_speedup", "nan"},
         BadValue{"min_speedup", "1,5"}, BadValue{"require_delegation", "1"},
         BadValue{"require_delegation", "True"}, BadValue{"log_level", "debug"},
-        BadValue{"log_level", ""}));
+        BadValue{"log_level", ""}, BadValue{"profile", "model.tflite"},
+        BadValue{"profile", ".json"}, BadValue{"profile", "profile.json.gz"}));
 
 TEST(OptionsTest, LongKernelNamesAreRefused) {
   Options options;
@@ -99,8 +102,20 @@ TEST(OptionsTest, LongKernelNamesAreRefused) {
 
 TEST(OptionsTest, LongPathsAreRefused) {
   Options options;
-  EXPECT_TRUE(Parse("tuning", std::string(4095, 'p').c_str(), &options).ok());
-  EXPECT_FALSE(Parse("tuning", std::string(4096, 'p').c_str(), &options).ok());
+  for (const char* option : {"tuning", "profile"}) {
+    const std::string path = std::string(4090, 'p') + ".json";
+    EXPECT_TRUE(Parse(option, path.c_str(), &options).ok());
+    EXPECT_FALSE(Parse(option, ("p" + path).c_str(), &options).ok());
+  }
+}
+
+TEST(OptionsTest, NoPathIsNone) {
+  Options options;
+  for (const char* option : {"tuning", "profile"}) {
+    EXPECT_TRUE(Parse(option, "", &options).ok());
+  }
+  EXPECT_STREQ(options.tuning, "");
+  EXPECT_STREQ(options.profile, "");
 }
 
 TEST(OptionsTest, NullsAreRefused) {

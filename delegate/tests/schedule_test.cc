@@ -38,8 +38,8 @@ class WindowOperator : public Operator {
     return {std::max(begin, 0), std::min(end, input_.height)};
   }
   int row_unit() const override { return row_unit_; }
-  void RunRows(const void* const*, void*, RowRange, void*,
-               ThreadPool*) const override {}
+  void RunRows(const void* const*, void*, RowRange, void*, ThreadPool*,
+               PhaseTicks*) const override {}
   const char* kernel_name() const override { return "window"; }
 
   // How often it was asked for rows.

@@ -13,6 +13,7 @@
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tuning.h"
 #include "delegate/tflite/partition.h"
+#include "delegate/tflite/profile.h"
 #include "delegate/tflite/region.h"
 #include "delegate/tflite/tuning_file.h"
 
@@ -28,8 +29,12 @@ TfLiteStatus Report(TfLiteContext* context, const Status& status) {
 
 class Delegate {
  public:
-  Delegate(const Options& options, TuningTable tuning)
-      : options_(options), tuning_(std::move(tuning)) {
+  // `profile` may be null.
+  Delegate(const Options& options, TuningTable tuning,
+           std::unique_ptr<Profile> profile)
+      : options_(options),
+        tuning_(std::move(tuning)),
+        profile_(std::move(profile)) {
     base_.data = this;
     base_.Prepare = [](TfLiteContext* context, TfLiteDelegate* base) {
       return Report(context, From(base)->Prepare(context));
@@ -134,7 +139,13 @@ class Delegate {
     Delegate* delegate = From(params->delegate);
     ++delegate->partitions_;
     return new (std::nothrow)
-        Region(*params, &delegate->selection_, delegate->pool_);
+        Region(*params, &delegate->selection_, delegate->pool_,
+               delegate->AddRegionProfile());
+  }
+
+  RegionProfile* AddRegionProfile() {
+    return profile_ == nullptr ? nullptr
+                               : profile_->AddRegion(pool_->threads());
   }
 
   static TfLiteRegistration Registration() {
@@ -163,6 +174,7 @@ class Delegate {
   TfLiteDelegate base_ = {};
   const Options options_;
   const TuningTable tuning_;
+  const std::unique_ptr<Profile> profile_;
   std::vector<std::unique_ptr<ThreadPool>> pools_;
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   bool has_delegated_ = false;
@@ -183,7 +195,13 @@ TfLiteDelegate* CreateDelegate(const Options& options, Status* status) {
     *status = ReadTuningFile(options.tuning, &tuning);
     if (!status->ok()) return nullptr;
   }
-  auto* delegate = new (std::nothrow) Delegate(options, std::move(tuning));
+  std::unique_ptr<Profile> profile;
+  if (options.profile[0] != '\0') {
+    profile = Profile::Open(options.profile, status);
+    if (!status->ok()) return nullptr;
+  }
+  auto* delegate = new (std::nothrow)
+      Delegate(options, std::move(tuning), std::move(profile));
   *status = delegate == nullptr ? Status::Error("out of memory") : Status();
   return delegate == nullptr ? nullptr : delegate->base();
 }

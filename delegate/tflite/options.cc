@@ -43,14 +43,33 @@ Status ParseMinSpeedup(const char* value, Options* options) {
   return Status();
 }
 
-Status ParseTuning(const char* value, Options* options) {
+Status ParsePath(const char* option, const char* value,
+                 char (*path)[kMaxPath + 1]) {
   if (strlen(value) > kMaxPath) {
     return Status::Error(
-        "option tuning is '%.32s...'; paths have at most %zu characters", value,
-        kMaxPath);
+        "option %s is '%.32s...'; paths have at most %zu characters", option,
+        value, kMaxPath);
   }
-  strcpy(options->tuning, value);
+  strcpy(*path, value);
   return Status();
+}
+
+Status ParseTuning(const char* value, Options* options) {
+  return ParsePath("tuning", value, &options->tuning);
+}
+
+// The ending keeps models and other files from being overwritten by mistake.
+Status ParseProfile(const char* value, Options* options) {
+  constexpr string_view kEnding = ".json";
+  const string_view path = value;
+  if (!path.empty() && (path.size() <= kEnding.size() ||
+                        path.substr(path.size() - kEnding.size()) != kEnding)) {
+    return Status::Error(
+        "option profile is '%s'; accepted is the path of a file whose name "
+        "ends in .json",
+        value);
+  }
+  return ParsePath("profile", value, &options->profile);
 }
 
 Status ParseRequireDelegation(const char* value, Options* options) {
@@ -87,6 +106,7 @@ constexpr struct {
     {"num_threads", ParseNumThreads},
     {"kernel", ParseKernel},
     {"tuning", ParseTuning},
+    {"profile", ParseProfile},
     {"min_speedup", ParseMinSpeedup},
     {"require_delegation", ParseRequireDelegation},
     {"log_level", ParseLogLevel},
@@ -97,7 +117,7 @@ Status ParseOption(const char* key, const char* value, Options* options) {
     if (parser.name == key) return parser.parse(value, options);
   }
   return Status::Error(
-      "unknown option '%s'; accepted are num_threads, kernel, tuning, "
+      "unknown option '%s'; accepted are num_threads, kernel, tuning, profile, "
       "min_speedup, require_delegation and log_level",
       key);
 }

@@ -17,6 +17,9 @@ inline constexpr size_t kMaxPath = 4095;  // characters
 //   kernel              name of the kernel to use; not given or empty: the
 //                       fastest that this processor can run
 //   tuning              path of a tuning file; empty: none
+//   profile             path of a .json file to write where the time goes;
+//   empty:
+//                       none
 //   min_speedup         predicted gain from which convolutions that the runtime
 //                       could run too are taken; 0 takes all that can be
 //   require_delegation  true: a model of which nothing is delegated is an error
@@ -25,6 +28,7 @@ struct Options {
   int num_threads = 0;  // 0: the interpreter's number
   char kernel[kMaxKernelName + 1] = {};
   char tuning[kMaxPath + 1] = {};
+  char profile[kMaxPath + 1] = {};
   double min_speedup = 1.1;
   bool require_delegation = false;
   LogLevel log_level = LogLevel::kInfo;

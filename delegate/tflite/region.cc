@@ -43,8 +43,8 @@ size_t RowBytes(const ActivationShape& shape, DataType type) {
 }  // namespace
 
 Region::Region(const TfLiteDelegateParams& params, Selection* selection,
-               ThreadPool* pool)
-    : pool_(pool) {
+               ThreadPool* pool, RegionProfile* profile)
+    : pool_(pool), profile_(profile) {
   const TfLiteIntArray* nodes = params.nodes_to_replace;
   for (int i = 0; i < nodes->size; ++i) {
     for (SelectedNode& selected : selection->operators) {
@@ -93,7 +93,9 @@ Status Region::Prepare(TfLiteContext* context) {
                            nodes_[step].node, status.message());
     }
   }
-  return Allocate();
+  const Status status = Allocate();
+  if (profile_ != nullptr) ResetProfile(*context);
+  return status;
 }
 
 Status Region::InputShape(const TfLiteContext& context, int step,
@@ -159,6 +161,26 @@ Status Region::Allocate() {
   return Status();
 }
 
+void Region::ResetProfile(const TfLiteContext& context) {
+  std::vector<LayerProfile> layers(nodes_.size());
+  for (size_t step = 0; step < nodes_.size(); ++step) {
+    const SelectedNode& node = nodes_[step];
+    LayerProfile& layer = layers[step];
+    layer.node = node.node;
+    layer.output = node.output;
+    layer.operator_name = node.operator_name;
+    layer.kernel = node.op->kernel_name();
+    // The profile is written when the graph is gone.
+    const char* name = context.tensors[node.output].name;
+    if (name == nullptr) name = "";
+    layer.name.assign(name, name + strlen(name) + 1);
+    static_cast<void>(
+        InputShape(context, static_cast<int>(step), &layer.input_shape));
+    layer.output_shape = node.op->output_shape();
+  }
+  profile_->Reset(std::move(layers));
+}
+
 Status Region::Invoke(TfLiteContext* context) {
   for (size_t step = 0; step < steps_.size(); ++step) {
     held_[step] = RowRange();
@@ -173,7 +195,9 @@ Status Region::Invoke(TfLiteContext* context) {
       return Status::Error("a tensor of node %d has no memory", node.node);
     }
   }
+  if (profile_ != nullptr) profile_->BeginRun();
   for (const Pass& pass : schedule_.passes) RunPass(*context, pass);
+  if (profile_ != nullptr) profile_->EndRun();
   return Status();
 }
 
@@ -187,10 +211,13 @@ void Region::RunPass(const TfLiteContext& context, const Pass& pass) {
                     ? context.tensors[node.inputs[i]].data
                     : RowZero(context, step.producers[i]);
   }
+  PhaseTicks* ticks = nullptr;
+  if (profile_ != nullptr) ticks = profile_->BeginLayer(pass.step);
   KeepRows(pass.step, pass.kept_row);
   held_[pass.step].end = pass.rows.end;
   step.op->RunRows(inputs, RowZero(context, pass.step), pass.rows,
-                   memory_.get() + workspace_offset_, pool_);
+                   memory_.get() + workspace_offset_, pool_, ticks);
+  if (profile_ != nullptr) profile_->EndLayer(pass.step);
 }
 
 // Where row 0 of a step's output lies, or would lie if it were still kept.

@@ -13,6 +13,7 @@
 #include "delegate/tflite/abi.h"
 #include "delegate/tflite/memory_plan.h"
 #include "delegate/tflite/partition.h"
+#include "delegate/tflite/profile.h"
 #include "delegate/tflite/schedule.h"
 
 namespace tf_pconv {
@@ -22,10 +23,10 @@ namespace tf_pconv {
 // does not see.
 class Region {
  public:
-  // Takes the operators of `params` out of `selection`. `pool` must outlive the
-  // region.
+  // Takes the operators of `params` out of `selection`. `pool` and `profile`,
+  // which may be null, must outlive the region.
   Region(const TfLiteDelegateParams& params, Selection* selection,
-         ThreadPool* pool);
+         ThreadPool* pool, RegionProfile* profile);
 
   // Sizes everything for the present shapes of the inputs; again after they
   // were resized.
@@ -39,6 +40,7 @@ class Region {
                     ActivationShape* shape) const;
   Status PrepareStep(TfLiteContext* context, int step);
   Status Allocate();
+  void ResetProfile(const TfLiteContext& context);
   void RunPass(const TfLiteContext& context, const Pass& pass);
   uint8_t* RowZero(const TfLiteContext& context, int step) const;
   void KeepRows(int step, int first_row);
@@ -48,6 +50,7 @@ class Region {
   // Results of DENSIFY that nobody reads any more.
   std::vector<int> unread_outputs_;
   ThreadPool* const pool_;
+  RegionProfile* const profile_;
 
   Schedule schedule_;
   // The rows kept of each step's output; empty where the runtime holds it.

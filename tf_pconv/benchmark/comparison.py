@@ -30,6 +30,7 @@ from tf_pconv.benchmark.footprint import measure_footprint
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.network_case import NetworkCase
 from tf_pconv.benchmark.operations import count_operations
+from tf_pconv.benchmark.profile import measure_profile
 from tf_pconv.benchmark.results import Absentee, Comparison, Rival
 from tf_pconv.benchmark.settings import Settings, complete
 from tf_pconv.benchmark.subject import Subject
@@ -182,6 +183,7 @@ def compare(
             for model, delegated in ((subject.delegated, True), (dense, False))
             if chosen["memory"]
         ]
+    profile = measure_profile(subject.delegated, chosen) if chosen["profile"] else None
     return Comparison(
         name=subject.name,
         dtype=subject.dtype,
@@ -207,6 +209,7 @@ def compare(
         case=subject.case,
         delegate_footprint=footprints[0] if footprints else None,
         dense_footprint=footprints[1] if footprints else None,
+        profile=profile,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich import box
 from rich.table import Table
 
+from tf_pconv.benchmark.profile_report import profile_table
 from tf_pconv.benchmark.results import Comparison, Rival
 from tf_pconv.benchmark.suites import FIRST_LAYER
 from tf_pconv.text_table import columns, to_text
@@ -35,6 +36,11 @@ def print_results(
     tables = [_to_table(comparisons, title, is_wide=width >= _WIDE)]
     if any(comparison.delegate_footprint for comparison in comparisons):
         tables.append(_footprint_table(comparisons))
+    for comparison in comparisons:
+        if comparison.profile:
+            tables.append(
+                profile_table(comparison.name, comparison.profile, is_wide=width >= _WIDE)
+            )
     lines = [*summaries(comparisons), *_absences(comparisons), "; ".join(facts)]
     print(to_text(*tables, *lines, width=width))
 

@@ -8,6 +8,7 @@ from tf_pconv.benchmark.footprint import Footprint
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.network_case import NetworkCase
 from tf_pconv.benchmark.operations import Operations
+from tf_pconv.benchmark.profile import Profile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Comparison:
         case: The layer or network, unless it came from a file.
         delegate_footprint: Load time and memory with the delegate, where they were measured.
         dense_footprint: The same of the dense file of the same type in XNNPACK.
+        profile: Where the delegate's time goes, where that was measured.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Comparison:
     case: LayerCase | NetworkCase | None = None
     delegate_footprint: Footprint | None = None
     dense_footprint: Footprint | None = None
+    profile: Profile | None = None
 
     def against(self, engine: str) -> Rival:
         """Returns what an engine reached.

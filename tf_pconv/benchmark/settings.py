@@ -17,6 +17,7 @@ class Settings(TypedDict, total=False):
         seed: Seed of weights and inputs. Default: 0.
         memory: Whether to measure load time and memory as well, in processes of their own.
             Default: no.
+        profile: Whether to measure where the time goes as well, for `seconds` more. Default: no.
     """
 
     kernel: str
@@ -25,6 +26,7 @@ class Settings(TypedDict, total=False):
     loads: int
     seed: int
     memory: bool
+    profile: bool
 
 
 def complete(settings: Settings) -> Settings:
@@ -36,6 +38,7 @@ def complete(settings: Settings) -> Settings:
         "loads": 3,
         "seed": 0,
         "memory": False,
+        "profile": False,
     }
     chosen: Settings = {**defaults, **settings}
     if chosen["loads"] < 1:

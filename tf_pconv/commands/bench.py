@@ -99,6 +99,12 @@ def _define_bench(values: flags.FlagValues) -> None:
         "Measure load time and memory as well, each in a process of its own.",
         flag_values=values,
     )
+    flags.DEFINE_bool(
+        "profile",
+        False,
+        "Measure as well where the time goes: layers and their phases, and the runtime.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "json", None, "File for all figures; - is the standard output.", flag_values=values
     )
@@ -154,6 +160,7 @@ def _runs(values: flags.FlagValues) -> Iterator[tuple[str, Callable[[], Comparis
         "loads": values.loads,
         "seed": values.seed,
         "memory": values.memory,
+        "profile": values.profile,
     }
     if values.model:
         path = existing(values.model, ".tflite")

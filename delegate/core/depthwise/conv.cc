@@ -10,6 +10,7 @@
 #include "delegate/core/depthwise/weights.h"
 #include "delegate/core/geometry.h"
 #include "delegate/core/output_stage.h"
+#include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
 
 namespace tf_pconv {
@@ -43,10 +44,14 @@ class DepthwiseConv : public PatternConv {
   int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool) const override {
-    Call call = {this, static_cast<const int8_t*>(inputs[0]),
-                 static_cast<int8_t*>(output), static_cast<uint8_t*>(workspace),
-                 rows};
+               void* workspace, ThreadPool* pool,
+               PhaseTicks* ticks) const override {
+    Call call = {this,
+                 static_cast<const int8_t*>(inputs[0]),
+                 static_cast<int8_t*>(output),
+                 static_cast<uint8_t*>(workspace),
+                 rows,
+                 ticks};
     RunShares(pool, RunShare, &call);
   }
 
@@ -59,6 +64,7 @@ class DepthwiseConv : public PatternConv {
     int8_t* output;
     uint8_t* workspace;
     RowRange rows;
+    PhaseTicks* ticks;
   };
 
   // The pixels of the input rows of a window. Windows below each other share
@@ -136,6 +142,7 @@ class DepthwiseConv : public PatternConv {
     args.max = static_cast<int8_t>(stage_.max);
     args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
 
+    PhaseClock clock(call.ticks);
     WindowRows window(*this, call.input,
                       call.workspace + ThreadBytes() * share);
     const int height = call.rows.end - call.rows.begin;
@@ -145,11 +152,13 @@ class DepthwiseConv : public PatternConv {
       const int image = static_cast<int>(row / height);
       const int y = call.rows.begin + static_cast<int>(row % height);
       window.Find(image, y, args.rows);
+      clock.End(Phase::kPack);
       int8_t* outputs = call.output + (ptrdiff_t{image} * shape.height + y) *
                                           shape.width * shape.channels;
       for (const DepthwiseBlock& block : stream_.blocks()) {
         ComputeBlock(block, outputs, &args);
       }
+      clock.End(Phase::kMultiply);
     }
   }
 

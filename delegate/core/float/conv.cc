@@ -12,6 +12,7 @@
 #include "delegate/core/float/stream.h"
 #include "delegate/core/float/tiling.h"
 #include "delegate/core/geometry.h"
+#include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tile_shares.h"
 
@@ -59,13 +60,15 @@ class FloatConv : public PatternConv {
   int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool) const override {
+               void* workspace, ThreadPool* pool,
+               PhaseTicks* ticks) const override {
     const int threads = pool == nullptr ? 1 : pool->threads();
     Call call = {this,
                  static_cast<const float*>(inputs[0]),
                  static_cast<float*>(output),
                  static_cast<float*>(workspace),
                  rows,
+                 ticks,
                  tiling_.TilesOf(rows.end - rows.begin)};
     call.tiles =
         int64_t{geometry_.output.batch} * tiling_.strips * call.strip_tiles;
@@ -83,6 +86,7 @@ class FloatConv : public PatternConv {
     float* output;
     float* workspace;
     RowRange rows;
+    PhaseTicks* ticks;
     int strip_tiles;
     int64_t tiles = 0;
     int shared_tiles = 0;  // the last of the tiles
@@ -151,18 +155,22 @@ class FloatConv : public PatternConv {
     const int64_t tiles = call.tiles - call.shared_tiles;
     const int64_t end = tiles * (share + 1) / shares;
     FloatBand band;
+    PhaseClock clock(call.ticks);
     for (int64_t tile = tiles * share / shares; tile < end;
          tile += band.tiles) {
       band = BandFrom(call, tile, end - tile);
       PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
                       workspace.planes);
+      clock.End(Phase::kPack);
       FloatBandStart start(tiling_, band);
       const float* planes = workspace.planes + start.lane;
       for (int i = 0; i < band.tiles; ++i) {
         Multiply(planes + i * tiling_.kernel->pixels, 0, stream_.units,
                  workspace.sums);
+        clock.End(Phase::kMultiply);
         Store(band, start, 0, tile_vectors(), workspace.sums,
               workspace.discarded, call.output);
+        clock.End(Phase::kStore);
         start.lane += tiling_.kernel->pixels;
         start.row += start.lane / tiling_.pitch;
         start.lane %= tiling_.pitch;
@@ -174,20 +182,24 @@ class FloatConv : public PatternConv {
   void MultiplyShared(const Call& call, const Workspace& workspace, int share,
                       int shares) const {
     if (call.shared_tiles == 0) return;
+    PhaseClock clock(call.ticks);
     TileShares(call.shared_tiles, 1, 1, stream_.units)
         .ForEach(share, shares, [&](int64_t tile, int first, int units) {
           const FloatBand band =
               BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
           PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
                           workspace.planes);
+          clock.End(Phase::kPack);
           Multiply(workspace.planes + FloatBandStart(tiling_, band).lane, first,
                    units, workspace.shared_sums + SumsFloats() * tile);
+          clock.End(Phase::kMultiply);
         });
   }
 
   // Some vectors of the shared tiles.
   void StoreShared(const Call& call, const Workspace& workspace, int share,
                    int shares) const {
+    PhaseClock clock(call.ticks);
     TileShares(call.shared_tiles, 1, 1, tile_vectors())
         .ForEach(share, shares, [&](int64_t tile, int first, int vectors) {
           const FloatBand band =
@@ -195,6 +207,7 @@ class FloatConv : public PatternConv {
           Store(band, FloatBandStart(tiling_, band), first, vectors,
                 workspace.shared_sums + SumsFloats() * tile,
                 workspace.discarded, call.output);
+          clock.End(Phase::kStore);
         });
   }
 

@@ -12,6 +12,7 @@
 #include "delegate/core/int8/stream.h"
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/output_stage.h"
+#include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tile_shares.h"
 
@@ -81,13 +82,15 @@ class Int8Conv : public PatternConv {
   int row_unit() const override { return tiling_->block().rows; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool) const override {
+               void* workspace, ThreadPool* pool,
+               PhaseTicks* ticks) const override {
     const int threads = pool == nullptr ? 1 : pool->threads();
     Call call = {this,
                  static_cast<const int8_t*>(inputs[0]),
                  static_cast<int8_t*>(output),
                  static_cast<uint8_t*>(workspace),
                  rows,
+                 ticks,
                  pixels_.BlocksOf(rows)};
     call.tiles = TilesOf(call.blocks);
     const bool last_is_smaller =
@@ -106,6 +109,7 @@ class Int8Conv : public PatternConv {
     int8_t* output;
     uint8_t* workspace;
     RowRange rows;
+    PhaseTicks* ticks;
     int64_t blocks;
     int64_t tiles = 0;
     int shared_tiles = 0;  // the last of the tiles
@@ -252,6 +256,7 @@ class Int8Conv : public PatternConv {
   // Outputs of some filter groups of a tile.
   void Multiply(const Call& call, const Int8TilePlace& place, int first_group,
                 int groups, const Workspace& workspace, int8_t* outputs) const {
+    PhaseClock clock(call.ticks);
     Int8InputPixels inputs;
     pixels_.FindInputs(place, call.input, &inputs);
     Int8MultiplyArgs args = {};
@@ -264,6 +269,7 @@ class Int8Conv : public PatternConv {
     args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
     for (const Int8Stream::Block& pass : stream_.blocks) {
       Pack(*place.tile, inputs, pass, workspace.lanes);
+      clock.End(Phase::kPack);
       args.first = &pass == &stream_.blocks.front();
       args.last = &pass == &stream_.blocks.back();
       pass.ForEachRun(first_group, groups, [&](size_t begin, int count) {
@@ -271,6 +277,7 @@ class Int8Conv : public PatternConv {
         args.groups = count;
         place.tile->kernel->multiply[tiling_->patch.lanes - 1](&args);
       });
+      clock.End(Phase::kMultiply);
     }
   }
 
@@ -309,6 +316,7 @@ class Int8Conv : public PatternConv {
   void Store(const Call& call, const Int8TilePlace& place, int first,
              int channels, const Workspace& workspace,
              const int8_t* outputs) const {
+    PhaseClock clock(call.ticks);
     Int8OutputPixels pixels;
     pixels_.FindOutputs(place, call.output + first, workspace.discarded,
                         &pixels);
@@ -316,13 +324,14 @@ class Int8Conv : public PatternConv {
     outputs += ptrdiff_t{first} * kernel.pixels;
     if (channels >= kTransposedChannels) {
       kernel.store(outputs, channels, kernel.pixels, pixels.at);
-      return;
-    }
-    for (int channel = 0; channel < channels; ++channel) {
-      for (int pixel = 0; pixel < kernel.pixels; ++pixel) {
-        pixels.at[pixel][channel] = outputs[channel * kernel.pixels + pixel];
+    } else {
+      for (int channel = 0; channel < channels; ++channel) {
+        for (int pixel = 0; pixel < kernel.pixels; ++pixel) {
+          pixels.at[pixel][channel] = outputs[channel * kernel.pixels + pixel];
+        }
       }
     }
+    clock.End(Phase::kStore);
   }
 
   const std::vector<Int8Tiling> tilings_;

@@ -12,6 +12,7 @@
 #include "delegate/core/float/stream.h"
 #include "delegate/core/float/tiling.h"
 #include "delegate/core/geometry.h"
+#include "delegate/core/phases.h"
 #include "delegate/core/pointwise/pixels.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tile_shares.h"
@@ -70,13 +71,15 @@ class FloatPointwiseConv : public PatternConv {
   int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool) const override {
+               void* workspace, ThreadPool* pool,
+               PhaseTicks* ticks) const override {
     const ActivationShape& shape = geometry_.output;
     Call call = {this,
                  static_cast<const float*>(inputs[0]),
                  static_cast<float*>(output),
                  static_cast<float*>(workspace),
                  rows,
+                 ticks,
                  int64_t{shape.batch} * (rows.end - rows.begin) * shape.width};
     const int threads = pool == nullptr ? 1 : pool->threads();
     if (SharingFiltersPays(kernels_, largest_, tiling_.kernel->lanes,
@@ -97,6 +100,7 @@ class FloatPointwiseConv : public PatternConv {
     float* output;
     float* workspace;
     RowRange rows;
+    PhaseTicks* ticks;
     int64_t pixels;
   };
 
@@ -163,13 +167,17 @@ class FloatPointwiseConv : public PatternConv {
     const int64_t units = (call.pixels + unit - 1) / unit;
     const int64_t end =
         std::min(units * (share + 1) / shares * unit, call.pixels);
+    PhaseClock clock(call.ticks);
     for (int64_t pixel = units * share / shares * unit; pixel < end;) {
       const Tile tile = conv.TileFrom(pixel, end);
       conv.Pack(call, tile, workspace.planes);
+      clock.End(Phase::kPack);
       conv.Multiply(*conv.kernels_[tile.kernel], workspace.planes, 0,
                     conv.stream_.units, workspace.sums);
+      clock.End(Phase::kMultiply);
       conv.Store(call, tile, 0, tile.count, workspace.sums,
                  workspace.discarded);
+      clock.End(Phase::kStore);
       pixel += tile.count;
     }
   }
@@ -182,14 +190,17 @@ class FloatPointwiseConv : public PatternConv {
     const int64_t tiles = conv.TilesOf(call.pixels);
     const int largest = conv.tiling_.kernel->pixels;
     const Tile last = conv.TileFrom((tiles - 1) * largest, call.pixels);
+    PhaseClock clock(call.ticks);
     TileShares(tiles, TileWork(*conv.tiling_.kernel),
                TileWork(*conv.kernels_[last.kernel]), conv.stream_.units)
         .ForEach(share, shares, [&](int64_t index, int first, int units) {
           const Tile tile = conv.TileFrom(index * largest, call.pixels);
           conv.Pack(call, tile, workspace.planes);
+          clock.End(Phase::kPack);
           conv.Multiply(*conv.kernels_[tile.kernel], workspace.planes, first,
                         units,
                         workspace.shared_sums + conv.SumsFloats() * index);
+          clock.End(Phase::kMultiply);
         });
   }
 
@@ -203,6 +214,7 @@ class FloatPointwiseConv : public PatternConv {
     const int64_t vectors = (call.pixels + lanes - 1) / lanes;
     const int64_t end =
         std::min(vectors * (share + 1) / shares * lanes, call.pixels);
+    PhaseClock clock(call.ticks);
     for (int64_t pixel = vectors * share / shares * lanes; pixel < end;) {
       const int64_t index = pixel / largest;
       const Tile tile = conv.TileFrom(index * largest, call.pixels);
@@ -212,6 +224,7 @@ class FloatPointwiseConv : public PatternConv {
       conv.Store(call, tile, first, count,
                  workspace.shared_sums + conv.SumsFloats() * index,
                  workspace.discarded);
+      clock.End(Phase::kStore);
       pixel += count;
     }
   }

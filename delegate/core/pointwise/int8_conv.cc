@@ -9,6 +9,7 @@
 #include "delegate/core/alignment.h"
 #include "delegate/core/geometry.h"
 #include "delegate/core/output_stage.h"
+#include "delegate/core/phases.h"
 #include "delegate/core/pointwise/pixels.h"
 #include "delegate/core/pointwise/stream.h"
 #include "delegate/core/thread_pool.h"
@@ -53,13 +54,15 @@ class PointwiseConv : public PatternConv {
   int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool) const override {
+               void* workspace, ThreadPool* pool,
+               PhaseTicks* ticks) const override {
     const ActivationShape& shape = geometry_.output;
     Call call = {this,
                  static_cast<const int8_t*>(inputs[0]),
                  static_cast<int8_t*>(output),
                  static_cast<uint8_t*>(workspace),
                  rows,
+                 ticks,
                  int64_t{shape.batch} * (rows.end - rows.begin) * shape.width};
     const int threads = pool == nullptr ? 1 : pool->threads();
     if (SharingFiltersPays(kernels_, 0, kernels_.back()->pixels, call.pixels,
@@ -82,6 +85,7 @@ class PointwiseConv : public PatternConv {
     int8_t* output;
     uint8_t* workspace;
     RowRange rows;
+    PhaseTicks* ticks;
     int64_t pixels;
   };
 
@@ -155,14 +159,18 @@ class PointwiseConv : public PatternConv {
     const int64_t end =
         std::min(units * (share + 1) / shares * unit, call.pixels);
     TilePixels pixels;
+    PhaseClock clock(call.ticks);
     for (int64_t pixel = units * share / shares * unit; pixel < end;) {
       const Tile tile = conv.TileFrom(pixel, end);
       conv.FindPixels(call, tile, workspace.discarded, &pixels);
       conv.Pack(tile.kernel, pixels, workspace.planes);
+      clock.End(Phase::kPack);
       conv.Multiply(tile.kernel, workspace.planes, 0, conv.stream_.groups,
                     workspace.outputs);
+      clock.End(Phase::kMultiply);
       conv.Store(tile.kernel, workspace.outputs, 0, conv.shape_.filters,
                  &pixels);
+      clock.End(Phase::kStore);
       pixel += tile.count;
     }
   }
@@ -179,14 +187,17 @@ class PointwiseConv : public PatternConv {
     const PointwiseConv& conv = *call.conv;
     const Workspace workspace(conv, call, share, shares);
     TilePixels pixels;
+    PhaseClock clock(call.ticks);
     conv.SharesOf(call, conv.stream_.groups)
         .ForEach(share, shares, [&](int64_t index, int first, int groups) {
           const Tile tile =
               conv.TileFrom(index * conv.kernel_.pixels, call.pixels);
           conv.FindPixels(call, tile, workspace.discarded, &pixels);
           conv.Pack(tile.kernel, pixels, workspace.planes);
+          clock.End(Phase::kPack);
           conv.Multiply(tile.kernel, workspace.planes, first, groups,
                         workspace.shared_outputs + conv.OutputsBytes() * index);
+          clock.End(Phase::kMultiply);
         });
   }
 
@@ -197,6 +208,7 @@ class PointwiseConv : public PatternConv {
     const Workspace workspace(conv, call, share, shares);
     const int blocks = std::max(conv.shape_.filters / kTransposedChannels, 1);
     TilePixels pixels;
+    PhaseClock clock(call.ticks);
     conv.SharesOf(call, blocks)
         .ForEach(share, shares, [&](int64_t index, int first, int count) {
           const Tile tile =
@@ -209,6 +221,7 @@ class PointwiseConv : public PatternConv {
           conv.Store(tile.kernel,
                      workspace.shared_outputs + conv.OutputsBytes() * index,
                      begin, end - begin, &pixels);
+          clock.End(Phase::kStore);
         });
   }
 
