@@ -13,22 +13,11 @@ from delegated_models import (
     random_input,
     run,
 )
-from tflite_models import quantize
+from tflite_models import connected, quantize
 
 from tf_pconv.lite import fkw, inspect, pack, unpack
 from tf_pconv.lite.connectivity import recognize_connectivity
 from tf_pconv.lite.recognition import NoPatternsError
-
-
-def connected(rng, filters, channels, group_size, kept):
-    """Dense weights (filters, 1, 1, channels); scattered groups keep `kept` channels."""
-    mask = np.zeros((filters, channels), bool)
-    order = rng.permutation(filters)
-    for begin in range(0, filters, group_size):
-        channel = rng.choice(channels, kept, replace=False)
-        mask[np.ix_(order[begin : begin + group_size], channel)] = True
-    dense = np.where(mask, rng.normal(size=mask.shape), 0).astype(np.float32)
-    return dense.reshape(filters, 1, 1, channels)
 
 
 def kernel(rng, channels, filters, group_size, kept):

@@ -81,12 +81,12 @@ class TestFormats:
         model = small()
         content, report = convert(model, "dense", int8)
         assert content == by_tensorflow(model, int8)
-        assert [row.delegate for row in report.convolutions] == ["never", *["where faster"] * 2]
+        assert [row.delegate for row in report.convolutions] == ["never", *["where faster"] * 2, "never"]
 
     def test_fkw_unpacks_to_what_tensorflow_returns(self, int8):
         model = small()
         content, report = convert(model, int8=int8)
-        assert [row.packed for row in report.convolutions] == [False, True, True]
+        assert [row.packed for row in report.convolutions] == [False, True, True, False]
         assert [row.group_size for row in report.packed] == [2, 2]
         # Written by another flatbuffer library, so compared once both were.
         dense = flatbuffer.serialize(flatbuffer.parse(by_tensorflow(model, int8)))
@@ -95,8 +95,8 @@ class TestFormats:
     def test_sparse_is_tensorflows_own(self, int8):
         content, report = convert(small(), "sparse", int8)
         operators = [row.operator for row in report.convolutions]
-        assert operators == ["CONV_2D", "DENSIFY + CONV_2D", "DENSIFY + CONV_2D"]
-        assert [row.group_size for row in report.convolutions] == [None, 2, 2]
+        assert operators == ["CONV_2D", *["DENSIFY + CONV_2D"] * 2, "FULLY_CONNECTED"]
+        assert [row.group_size for row in report.convolutions] == [None, 2, 2, None]
         interpreter = Interpreter(model_content=content)
         interpreter.allocate_tensors()
 
@@ -151,7 +151,7 @@ class TestDropIn:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
         converter.allow_custom_ops = True
-        with pytest.warns(UserWarning, match="No convolution was packed"):
+        with pytest.warns(UserWarning, match="No layer was packed"):
             content = converter.convert()
         assert {row.reason for row in inspect(content).convolutions} == {"float16 weights"}
 
@@ -231,7 +231,7 @@ class TestWhatIsLeftAlone:
             converter.representative_dataset = lambda: iter(samples((8, 8, 16)))
         if types:
             converter.target_spec.supported_types = types
-        with pytest.warns(UserWarning, match="No convolution was packed") as caught:
+        with pytest.warns(UserWarning, match="No layer was packed") as caught:
             converter.convert()
         assert reason in str(caught[0].message)
         assert [row.reason for row in converter.report.convolutions] == [reason] * 2
@@ -263,7 +263,7 @@ class TestBadModels:
         make_int8(converter)
         converter.representative_dataset = lambda: iter(())
         converter.inference_input_type = converter.inference_output_type = tf.float32
-        with pytest.warns(UserWarning, match="int8 was asked for, but . of . convolutions stayed"):
+        with pytest.warns(UserWarning, match="int8 was asked for, but . of . layers stayed"):
             converter.convert()
 
     def test_still_wrapped(self):
@@ -282,7 +282,7 @@ class TestQuiet:
         converter.verify = False
         converter.convert()
         assert capfd.readouterr() == ("", "")
-        assert converter.report.title.startswith("2 of 3 convolutions packed")
+        assert converter.report.title.startswith("2 of 4 layers packed")
 
     def test_held_back_messages_are_shown_with_an_error(self, capfd):
         with contextlib.suppress(RuntimeError), quiet_tensorflow():

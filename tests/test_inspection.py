@@ -102,7 +102,7 @@ class TestData:
         builder.graph.inputs, builder.graph.outputs = [source], [output]
         report = inspect(builder.serialize())
         assert report.convolutions == ()
-        assert "0 of 0 convolutions" in str(report)
+        assert "0 of 0 layers" in str(report)
 
     def test_a_path(self, mixed, tmp_path):
         path = tmp_path / "model.tflite"
@@ -161,7 +161,7 @@ class TestTable:
     def test_dense(self, mixed, monkeypatch):
         monkeypatch.setenv("COLUMNS", "120")
         text = str(inspect(mixed.serialize()))
-        assert text.splitlines()[0].startswith("1 of 3 convolutions follow patterns, 0 are packed")
+        assert text.splitlines()[0].startswith("1 of 3 layers follow patterns, 0 are packed")
         row = next(line for line in text.splitlines() if "conv1" in line)
         for word in (
             "CONV_2D",
@@ -178,7 +178,7 @@ class TestTable:
     def test_packed(self, mixed, monkeypatch):
         monkeypatch.setenv("COLUMNS", "120")
         lines = str(pack(mixed.serialize(), verify=False, min_speedup=0).report).splitlines()
-        assert lines[0].startswith("1 of 3 convolutions packed, ")
+        assert lines[0].startswith("1 of 3 layers packed, ")
         assert " -> " in lines[0]
         assert any("PConv2D" in line and "always" in line for line in lines)
 

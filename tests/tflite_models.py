@@ -15,6 +15,7 @@ __all__ = [
     "ModelBuilder",
     "assert_same_model",
     "chain",
+    "connected",
     "pattern_weights",
     "quantize",
 ]
@@ -35,6 +36,17 @@ def pattern_weights(rng, filters, channels, group_size=1, kernels=None, patterns
         mask[order[begin : begin + group_size]] = shared
     dense = np.where(mask, rng.normal(size=mask.shape), 0).astype(np.float32)
     return dense.reshape(filters, 3, 3, channels)
+
+
+def connected(rng, filters, channels, group_size, kept):
+    """Dense weights (filters, 1, 1, channels); scattered groups keep `kept` channels."""
+    mask = np.zeros((filters, channels), bool)
+    order = rng.permutation(filters)
+    for begin in range(0, filters, group_size):
+        channel = rng.choice(channels, kept, replace=False)
+        mask[np.ix_(order[begin : begin + group_size], channel)] = True
+    dense = np.where(mask, rng.normal(size=mask.shape), 0).astype(np.float32)
+    return dense.reshape(filters, 1, 1, channels)
 
 
 class Conv(model_builder.Conv):

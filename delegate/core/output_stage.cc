@@ -36,7 +36,9 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
         static_cast<float>(std::min(2.0 * multiplier, kLargestMultiplier)));
     int exponent = 0;
     std::frexp(multiplier, &exponent);
-    stage.offsets.push_back(exponent < 0 ? std::ldexp(1.0f, exponent) : 0.0f);
+    stage.offsets.push_back(description.rounds_twice && exponent < 0
+                                ? std::ldexp(1.0f, exponent)
+                                : 0.0f);
   }
   stage.zero_point = description.output_zero_point;
   const FloatRange range = ActivationRange(description.activation);

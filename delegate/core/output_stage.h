@@ -9,7 +9,8 @@
 namespace tf_pconv {
 
 // From int32 sums to int8 outputs. TFLite's reference kernels multiply in fixed
-// point and round twice: to a binary fraction of `bits` bits, halves up, then
+// point. Those of fully-connected layers round once, halves up; those of
+// convolutions twice: to a binary fraction of `bits` bits, halves up, then
 // to an integer, halves away from zero. Both together are one rounding of
 //   sum * scale + 2^-(bits + 1)  where the sum is positive,
 //   sum * scale - 2^-(bits + 1)  where it is negative,
@@ -19,7 +20,8 @@ namespace tf_pconv {
 struct Int8OutputStage {
   // One an output channel.
   std::vector<float> multipliers;  // twice the scale
-  std::vector<float> offsets;      // 2^-bits, or 0 where there are none
+  // 2^-bits; 0 where there are none, or outputs are rounded once.
+  std::vector<float> offsets;
   int32_t zero_point = 0;
   int32_t min = -128;  // the activation's range, in outputs
   int32_t max = 127;

@@ -34,6 +34,8 @@ struct ConvDescription {
   int input_zero_point = 0;
   float output_scale = 0.0f;
   int output_zero_point = 0;
+  // As TFLite does in CONV_2D, not in FULLY_CONNECTED; see output_stage.h.
+  bool rounds_twice = true;
 
   // What both kinds of weights have.
   DataType type() const { return weights ? weights->type : depthwise->type; }

@@ -19,6 +19,7 @@
 #include "delegate/core/processor.h"
 #include "delegate/tests/fake_graph.h"
 #include "delegate/tests/fkw_file.h"
+#include "delegate/tests/make_delegate.h"
 #include "delegate/tflite/partition.h"
 
 namespace tf_pconv {
@@ -27,25 +28,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-struct Destroy {
-  void operator()(TfLiteDelegate* delegate) const { DestroyDelegate(delegate); }
-};
-using DelegatePointer = std::unique_ptr<TfLiteDelegate, Destroy>;
-
-Options TestOptions() {
-  Options options;
-  options.min_speedup = 0;
-  options.log_level = LogLevel::kNone;
-  return options;
-}
-
-DelegatePointer MakeDelegate(const Options& options = TestOptions()) {
-  Status status;
-  DelegatePointer delegate(CreateDelegate(options, &status));
-  EXPECT_TRUE(status.ok()) << status.message();
-  return delegate;
-}
 
 // One filter, one channel, all four weights 1 in the upper left 2x2 block.
 FkwFile BlockFkw() {
@@ -625,8 +607,11 @@ INSTANTIATE_TEST_SUITE_P(
                    "dilation is 1x2"},
         BadPConv2D{"activation", [](PConv2DGraph* g) { g->options[6] = 9; },
                    "activation has number 9"},
-        BadPConv2D{"reserved", [](PConv2DGraph* g) { g->options[7] = 1; },
-                   "reserved"},
+        BadPConv2D{"builtin", [](PConv2DGraph* g) { g->options[7] = 2; },
+                   "stands for operator 2"},
+        BadPConv2D{"fully_connected_3x3",
+                   [](PConv2DGraph* g) { g->options[7] = 1; },
+                   "1x1 kernels and stride 1, not 3x3 and 1x1"},
         BadPConv2D{"broken_fkw",
                    [](PConv2DGraph* g) { g->tensor(g->weights).bytes -= 1; },
                    "FKW"},

@@ -49,9 +49,14 @@ enum TfLiteFusedActivation : int {
 enum TfLiteBuiltinOperator : int32_t {
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
+  kTfLiteBuiltinFullyConnected = 9,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinDelegate = 51,
   kTfLiteBuiltinDensify = 124,
+};
+
+enum TfLiteFullyConnectedWeightsFormat : int {
+  kTfLiteFullyConnectedWeightsFormatDefault = 0,
 };
 
 constexpr int kTfLiteOptionalTensor = -1;
@@ -147,6 +152,12 @@ struct TfLiteDepthwiseConvParams {
   TfLiteFusedActivation activation;
   int dilation_width_factor;
   int dilation_height_factor;
+};
+
+struct TfLiteFullyConnectedParams {
+  TfLiteFusedActivation activation;
+  TfLiteFullyConnectedWeightsFormat weights_format;
+  bool keep_num_dims;
 };
 
 struct TfLiteDelegateParams {

@@ -1,6 +1,7 @@
 #include "delegate/tflite/conv_node.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +15,8 @@ namespace tf_pconv {
 namespace {
 
 constexpr int kPConv2DOptionsSize = 8;
+constexpr int kBuiltin = 7;  // what the operator stands for
+constexpr uint8_t kIsFullyConnected = 1;
 
 const char* TypeName(TfLiteType type) {
   switch (type) {
@@ -202,13 +205,26 @@ Status ReadPConv2DOptions(const TfLiteNode& node,
     return Status::Error("padding is %d; accepted are 0 (SAME) and 1 (VALID)",
                          options[1]);
   }
-  if (options[7] != 0) {
-    return Status::Error("the reserved byte of the custom options is %d",
-                         options[7]);
+  if (options[kBuiltin] > kIsFullyConnected) {
+    return Status::Error(
+        "it stands for operator %d; accepted are 0 (CONV_2D) and 1 "
+        "(FULLY_CONNECTED)",
+        options[kBuiltin]);
   }
   description->padding = options[1] == 0 ? Padding::kSame : Padding::kValid;
   return ReadSteps(options[2], options[3], options[4], options[5], options[6],
                    description);
+}
+
+// The parameters of FULLY_CONNECTED.
+Status ReadParams(const TfLiteFullyConnectedParams* params,
+                  ConvDescription* description) {
+  if (params == nullptr) return Status::Error("the node has no parameters");
+  if (params->weights_format != kTfLiteFullyConnectedWeightsFormatDefault) {
+    return Status::Error("the weights have the format %d; accepted is DEFAULT",
+                         static_cast<int>(params->weights_format));
+  }
+  return ReadSteps(1, 1, 1, 1, params->activation, description);
 }
 
 // The parameters of CONV_2D or DEPTHWISE_CONV_2D.
@@ -228,15 +244,19 @@ Status ReadParams(const Params* params, ConvDescription* description) {
                    description);
 }
 
-Status CheckWeights(const TfLiteTensor& tensor, DataType type) {
+Status CheckWeights(const TfLiteTensor& tensor, DataType type, int rank) {
   const TfLiteType expected =
       type == DataType::kInt8 ? kTfLiteInt8 : kTfLiteFloat32;
   if (tensor.type != expected) {
     return Status::Error("the weights are %s, the input is %s",
                          TypeName(tensor.type), TypeName(expected));
   }
-  if (!IsConstant(tensor) || tensor.dims == nullptr || tensor.dims->size != 4) {
+  if (!IsConstant(tensor) || tensor.dims == nullptr) {
     return Status::Error("the weights are not constant");
+  }
+  if (tensor.dims->size != rank) {
+    return Status::Error("the weights have %d dimensions, expected %d",
+                         tensor.dims->size, rank);
   }
   return Status();
 }
@@ -262,9 +282,25 @@ Status ReadValues(const TfLiteTensor& tensor, DataType type,
   return Status();
 }
 
-Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
-                        int input_channels, PatternWeights* weights) {
-  Status status = CheckWeights(tensor, type);
+// Recognises weights of the sizes that `dense` has.
+Status RecognizeWeights(const TfLiteTensor& tensor, DenseWeights dense,
+                        PatternWeights* weights) {
+  std::vector<uint8_t> densified;
+  Status status = ReadValues(tensor, dense.type, &densified, &dense.values);
+  if (!status.ok()) return status;
+  std::vector<float> scales;
+  if (dense.type == DataType::kInt8) {
+    status = ReadWeightScales(tensor, dense.filters, 0, &scales);
+    if (!status.ok()) return status;
+    dense.scales = scales.data();
+  }
+  return dense.kernel_side == 1 ? RecognizeConnectivity(dense, weights)
+                                : RecognizePatterns(dense, weights);
+}
+
+Status ReadConvWeights(const TfLiteTensor& tensor, DataType type,
+                       int input_channels, PatternWeights* weights) {
+  const Status status = CheckWeights(tensor, type, kImageRank);
   if (!status.ok()) return status;
   const int* dims = tensor.dims->data;
   if (dims[1] != dims[2] || (dims[1] != 1 && dims[1] != 3)) {
@@ -282,22 +318,33 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DataType type,
         "convolutions are not accepted)",
         input_channels, dense.channels);
   }
-  std::vector<uint8_t> densified;
-  status = ReadValues(tensor, type, &densified, &dense.values);
+  return RecognizeWeights(tensor, dense, weights);
+}
+
+// `input_channels` are kUnknownChannels where the file does not tell.
+constexpr int kUnknownChannels = 0;
+Status ReadFullyConnectedWeights(const TfLiteTensor& tensor, DataType type,
+                                 int input_channels, PatternWeights* weights) {
+  const Status status = CheckWeights(tensor, type, 2);
   if (!status.ok()) return status;
-  std::vector<float> scales;
-  if (type == DataType::kInt8) {
-    status = ReadWeightScales(tensor, dense.filters, 0, &scales);
-    if (!status.ok()) return status;
-    dense.scales = scales.data();
+  DenseWeights dense;
+  dense.type = type;
+  dense.kernel_side = 1;
+  dense.filters = tensor.dims->data[0];
+  dense.channels = tensor.dims->data[1];
+  if (dense.filters < 1 || (input_channels != kUnknownChannels &&
+                            dense.channels != input_channels)) {
+    return Status::Error(
+        "the last dimension of the input is %d, the weights have %d channels "
+        "(several dimensions that become one are not accepted)",
+        input_channels, dense.channels);
   }
-  return dense.kernel_side == 1 ? RecognizeConnectivity(dense, weights)
-                                : RecognizePatterns(dense, weights);
+  return RecognizeWeights(tensor, dense, weights);
 }
 
 Status ReadDepthwiseWeights(const TfLiteTensor& tensor, DataType type,
                             int input_channels, DepthwiseWeights* weights) {
-  Status status = CheckWeights(tensor, type);
+  Status status = CheckWeights(tensor, type, kImageRank);
   if (!status.ok()) return status;
   const int* dims = tensor.dims->data;
   if (dims[0] != 1 || dims[1] != kKernelSide || dims[2] != kKernelSide) {
@@ -330,8 +377,8 @@ Status ReadDepthwiseWeights(const TfLiteTensor& tensor, DataType type,
   return status;
 }
 
-// Reads what CONV_2D and DEPTHWISE_CONV_2D share. `read_weights` takes the type
-// and the channels of the input.
+// Reads a builtin operator. `read_weights` takes the type and the channels of
+// the input.
 template <typename Params, typename ReadWeights>
 Status ReadBuiltin(const TfLiteContext& context, const TfLiteNode& node,
                    ConvNode* conv, const ReadWeights& read_weights) {
@@ -343,7 +390,8 @@ Status ReadBuiltin(const TfLiteContext& context, const TfLiteNode& node,
   }
   ActivationShape input;
   if (status.ok()) {
-    status = ReadActivationShape(*FindTensor(context, conv->input), &input);
+    status = ReadActivationShape(*FindTensor(context, conv->input),
+                                 conv->least_input_rank, &input);
   }
   if (status.ok()) status = read_weights(type, input.channels);
   if (status.ok()) status = ReadBias(context, node, conv);
@@ -365,12 +413,19 @@ int TensorAt(const TfLiteIntArray* tensors, int i) {
   return tensors->data[i];
 }
 
-Status ReadActivationShape(const TfLiteTensor& tensor, ActivationShape* shape) {
-  if (tensor.dims == nullptr || tensor.dims->size != 4) {
-    return Status::Error("the input has %d dimensions, expected 4 (NHWC)",
-                         tensor.dims == nullptr ? 0 : tensor.dims->size);
+Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,
+                           ActivationShape* shape) {
+  const int rank = tensor.dims == nullptr ? 0 : tensor.dims->size;
+  if (rank < least_rank || rank > kImageRank) {
+    return least_rank == kImageRank
+               ? Status::Error("the input has %d dimensions, expected 4 (NHWC)",
+                               rank)
+               : Status::Error("the input has %d dimensions, expected %d to %d",
+                               rank, least_rank, kImageRank);
   }
-  const int* dims = tensor.dims->data;
+  std::array<int, kImageRank> dims;
+  dims.fill(1);
+  std::copy_n(tensor.dims->data, rank, dims.end() - rank);
   *shape = {dims[0], dims[1], dims[2], dims[3]};
   if (shape->batch < 1 || shape->height < 1 || shape->width < 1 ||
       shape->channels < 1) {
@@ -378,6 +433,12 @@ Status ReadActivationShape(const TfLiteTensor& tensor, ActivationShape* shape) {
                          dims[1], dims[2], dims[3]);
   }
   return Status();
+}
+
+bool IsOpen(const TfLiteTensor& tensor, int i) {
+  const TfLiteIntArray* signature = tensor.dims_signature;
+  return tensor.dims->data[i] == 1 && signature != nullptr &&
+         signature->size == tensor.dims->size && signature->data[i] == -1;
 }
 
 Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
@@ -401,6 +462,22 @@ Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
   if (conv->weights.type != type) {
     return Status::Error("input and FKW weights differ in type");
   }
+  if (static_cast<const uint8_t*>(node.custom_initial_data)[kBuiltin] ==
+      kIsFullyConnected) {
+    const ConvDescription& description = conv->description;
+    if (description.kernel_side() != 1 || description.stride_height != 1 ||
+        description.stride_width != 1) {
+      return Status::Error(
+          "a fully-connected layer has 1x1 kernels and stride 1, not %dx%d and "
+          "%dx%d",
+          description.kernel_side(), description.kernel_side(),
+          description.stride_height, description.stride_width);
+    }
+    const TfLiteIntArray* output = FindTensor(context, conv->output)->dims;
+    conv->least_input_rank = kLeastRank;
+    conv->description.rounds_twice = false;
+    conv->flattens = output != nullptr && output->size == kLeastRank;
+  }
   return ReadBias(context, node, conv);
 }
 
@@ -409,7 +486,7 @@ Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
   conv->description.weights = &conv->weights;
   return ReadBuiltin<TfLiteConvParams>(
       context, node, conv, [&](DataType type, int channels) {
-        return RecognizeWeights(weights, type, channels, &conv->weights);
+        return ReadConvWeights(weights, type, channels, &conv->weights);
       });
 }
 
@@ -420,6 +497,26 @@ Status ReadDepthwiseConv2D(const TfLiteContext& context, const TfLiteNode& node,
       context, node, conv, [&](DataType type, int channels) {
         return ReadDepthwiseWeights(weights, type, channels, &conv->depthwise);
       });
+}
+
+Status ReadFullyConnected(const TfLiteContext& context, const TfLiteNode& node,
+                          const TfLiteTensor& weights, ConvNode* conv) {
+  conv->description.weights = &conv->weights;
+  conv->least_input_rank = kLeastRank;
+  conv->description.rounds_twice = false;
+  const Status status = ReadBuiltin<TfLiteFullyConnectedParams>(
+      context, node, conv, [&](DataType type, int channels) {
+        const TfLiteTensor& input = *FindTensor(context, conv->input);
+        // What a reshape to the weights' channels makes.
+        if (IsOpen(input, input.dims->size - 1)) channels = kUnknownChannels;
+        return ReadFullyConnectedWeights(weights, type, channels,
+                                         &conv->weights);
+      });
+  if (!status.ok()) return status;
+  conv->flattens =
+      !static_cast<const TfLiteFullyConnectedParams*>(node.builtin_data)
+           ->keep_num_dims;
+  return status;
 }
 
 }  // namespace tf_pconv

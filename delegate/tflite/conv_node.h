@@ -11,8 +11,15 @@
 
 namespace tf_pconv {
 
-// A convolution of the graph, read for the core. `description` points to
-// weights of this struct, which is therefore not copied, and into the model.
+// The dimensions of activations: the last is that of channels, those before it
+// are pixels.
+inline constexpr int kLeastRank = 2;
+inline constexpr int kImageRank = 4;  // NHWC
+
+// A convolution of the graph, or a fully-connected layer, which is a 1x1
+// convolution of the pixels that its input has, read for the core.
+// `description` points to weights of this struct, which is therefore not
+// copied, and into the model.
 struct ConvNode {
   ConvNode() = default;
   ConvNode(const ConvNode&) = delete;
@@ -20,6 +27,8 @@ struct ConvNode {
 
   int input = 0;  // tensors of the graph
   int output = 0;
+  int least_input_rank = kImageRank;
+  bool flattens = false;  // the output's pixels have one dimension
   PatternWeights weights;
   DepthwiseWeights depthwise;
   ConvDescription description;
@@ -32,8 +41,13 @@ const TfLiteTensor* FindTensor(const TfLiteContext& context, int index);
 // are fewer.
 int TensorAt(const TfLiteIntArray* tensors, int i);
 
-// The sizes of an NHWC tensor; an error where it has another rank or no size.
-Status ReadActivationShape(const TfLiteTensor& tensor, ActivationShape* shape);
+// The sizes of a tensor of `least_rank` to four dimensions; an error where it
+// has another rank or no size. Dimensions that lack before the pixels are 1.
+Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,
+                           ActivationShape* shape);
+
+// Whether only an input of the graph decides how large dimension `i` is.
+bool IsOpen(const TfLiteTensor& tensor, int i);
 
 // Reads the custom operator PConv2D, see docs/fkw.md.
 Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
@@ -49,6 +63,10 @@ Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
 // above.
 Status ReadDepthwiseConv2D(const TfLiteContext& context, const TfLiteNode& node,
                            const TfLiteTensor& weights, ConvNode* conv);
+
+// Reads a FULLY_CONNECTED with connectivity sparsity; `weights` as above.
+Status ReadFullyConnected(const TfLiteContext& context, const TfLiteNode& node,
+                          const TfLiteTensor& weights, ConvNode* conv);
 
 }  // namespace tf_pconv
 

@@ -32,11 +32,6 @@ int CountReads(const TfLiteNode& node, int tensor) {
   return static_cast<int>(std::count(begin, begin + node.inputs->size, tensor));
 }
 
-// In a file, a side that only the input decides is 1 with the signature -1.
-void AssumeSide(int signature, int* side) {
-  if (signature == -1 && *side == 1) *side = kAssumedSide;
-}
-
 // Of the one kind of weights that the convolution has.
 size_t WeightBytes(const ConvNode& conv) {
   const size_t int8s =
@@ -118,6 +113,10 @@ class Selector {
         name = "DEPTHWISE_CONV_2D";
         status = TakeBuiltin(graph_node, name, ReadDepthwiseConv2D);
         break;
+      case kTfLiteBuiltinFullyConnected:
+        name = "FULLY_CONNECTED";
+        status = TakeBuiltin(graph_node, name, ReadFullyConnected);
+        break;
     }
     if (!status.ok()) {
       selection_->refused.push_back({graph_node.index, name, status});
@@ -166,14 +165,19 @@ class Selector {
     return FindTensor(*context_, weights);
   }
 
-  // False where the input has no four dimensions.
+  // False where the input has no such dimensions.
   bool FindInputShape(const ConvNode& conv, ActivationShape* input) const {
     const TfLiteTensor* tensor = FindTensor(*context_, conv.input);
-    if (!ReadActivationShape(*tensor, input).ok()) return false;
-    const TfLiteIntArray* signature = tensor->dims_signature;
-    if (signature != nullptr && signature->size == 4) {
-      AssumeSide(signature->data[1], &input->height);
-      AssumeSide(signature->data[2], &input->width);
+    if (!ReadActivationShape(*tensor, conv.least_input_rank, input).ok()) {
+      return false;
+    }
+    const int rank = tensor->dims->size;
+    if (rank > 3 && IsOpen(*tensor, rank - 3)) input->height = kAssumedSide;
+    if (rank > 2 && IsOpen(*tensor, rank - 2)) input->width = kAssumedSide;
+    // Reshaped to the weights' channels: more than a batch of one.
+    if (IsOpen(*tensor, rank - 1)) {
+      input->width = kAssumedSide;
+      input->channels = conv.description.channels();
     }
     return true;
   }
@@ -204,6 +208,8 @@ class Selector {
     selected.operator_name = name;
     selected.inputs = {conv.input};
     selected.output = conv.output;
+    selected.least_input_rank = conv.least_input_rank;
+    selected.flattens = conv.flattens;
     selected.type = conv.description.type();
     selected.weight_bytes = WeightBytes(conv);
     selected.speedup = speedup;
@@ -213,7 +219,9 @@ class Selector {
     // Settles the kernel's tile, which the log names. A shape that does not fit
     // is an error when it is run.
     ActivationShape input;
-    if (ReadActivationShape(*FindTensor(*context_, conv.input), &input).ok()) {
+    if (ReadActivationShape(*FindTensor(*context_, conv.input),
+                            conv.least_input_rank, &input)
+            .ok()) {
       static_cast<void>(selected.op->Resize(input));
     }
     selection_->operators.push_back(std::move(selected));

@@ -23,6 +23,9 @@ struct SelectedNode {
   const char* operator_name = "";
   std::vector<int> inputs;  // tensors of the graph, all of one shape
   int output = 0;
+  // As of a ConvNode.
+  int least_input_rank = 0;
+  bool flattens = false;
   DataType type = DataType::kFloat32;
   // Of convolutions; 0 of others.
   size_t weight_bytes = 0;

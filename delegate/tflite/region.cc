@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <initializer_list>
 #include <utility>
 
 #include "delegate/core/alignment.h"
@@ -14,7 +13,7 @@ namespace {
 
 // Gives a tensor of the runtime the shape that an operator makes.
 Status ResizeTensor(TfLiteContext* context, int index,
-                    std::initializer_list<int> dims) {
+                    const std::vector<int>& dims) {
   TfLiteTensor* tensor = &context->tensors[index];
   if (tensor->dims != nullptr &&
       std::equal(tensor->dims->data, tensor->dims->data + tensor->dims->size,
@@ -36,6 +35,17 @@ size_t ElementBytes(DataType type) {
   return type == DataType::kInt8 ? 1 : sizeof(float);
 }
 
+// The dimensions of a tensor of that rank: the first takes those that lack.
+std::vector<int> Dims(const ActivationShape& shape, int rank) {
+  std::vector<int> dims = {shape.batch, shape.height, shape.width,
+                           shape.channels};
+  while (static_cast<int>(dims.size()) > rank) {
+    dims[1] *= dims[0];
+    dims.erase(dims.begin());
+  }
+  return dims;
+}
+
 size_t RowBytes(const ActivationShape& shape, DataType type) {
   return ElementBytes(type) * shape.width * shape.channels;
 }
@@ -53,6 +63,7 @@ Region::Region(const TfLiteDelegateParams& params, Selection* selection,
     }
   }
   steps_.resize(nodes_.size());
+  ranks_.resize(nodes_.size());
   const TfLiteIntArray* outputs = params.output_tensors;
   for (int i = 0; i < outputs->size; ++i) {
     bool is_unread = true;
@@ -99,17 +110,24 @@ Status Region::Prepare(TfLiteContext* context) {
 }
 
 Status Region::InputShape(const TfLiteContext& context, int step,
-                          ActivationShape* shape) const {
+                          ActivationShape* shape, int* rank) const {
   const SelectedNode& node = nodes_[step];
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const int producer = steps_[step].producers[i];
     ActivationShape input;
     if (producer != Step::kOfRuntime) {
       input = steps_[producer].op->output_shape();
+      *rank = ranks_[producer];
+      if (*rank < node.least_input_rank) {
+        return Status::Error("its input has %d dimensions, expected %d", *rank,
+                             node.least_input_rank);
+      }
     } else {
+      const TfLiteTensor& tensor = context.tensors[node.inputs[i]];
       const Status status =
-          ReadActivationShape(context.tensors[node.inputs[i]], &input);
+          ReadActivationShape(tensor, node.least_input_rank, &input);
       if (!status.ok()) return status;
+      *rank = tensor.dims->size;
     }
     if (i > 0 && !(input == *shape)) {
       return Status::Error("its inputs differ in shape");
@@ -123,16 +141,16 @@ Status Region::PrepareStep(TfLiteContext* context, int index) {
   const SelectedNode& node = nodes_[index];
   Step& step = steps_[index];
   ActivationShape input;
-  Status status = InputShape(*context, index, &input);
+  int rank = 0;
+  Status status = InputShape(*context, index, &input, &rank);
   if (status.ok()) status = node.op->Resize(input);
   if (!status.ok()) return status;
   const ActivationShape output = node.op->output_shape();
   step.input_row_bytes = RowBytes(input, node.type);
   step.output_row_bytes = RowBytes(output, node.type);
+  ranks_[index] = node.flattens ? kLeastRank : rank;
   if (!step.leaves_region) return Status();
-  return ResizeTensor(
-      context, node.output,
-      {output.batch, output.height, output.width, output.channels});
+  return ResizeTensor(context, node.output, Dims(output, ranks_[index]));
 }
 
 Status Region::Allocate() {
@@ -174,8 +192,9 @@ void Region::ResetProfile(const TfLiteContext& context) {
     const char* name = context.tensors[node.output].name;
     if (name == nullptr) name = "";
     layer.name.assign(name, name + strlen(name) + 1);
+    int rank = 0;
     static_cast<void>(
-        InputShape(context, static_cast<int>(step), &layer.input_shape));
+        InputShape(context, static_cast<int>(step), &layer.input_shape, &rank));
     layer.output_shape = node.op->output_shape();
   }
   profile_->Reset(std::move(layers));

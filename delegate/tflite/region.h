@@ -37,7 +37,7 @@ class Region {
  private:
   void ConnectSteps();
   Status InputShape(const TfLiteContext& context, int step,
-                    ActivationShape* shape) const;
+                    ActivationShape* shape, int* rank) const;
   Status PrepareStep(TfLiteContext* context, int step);
   Status Allocate();
   void ResetProfile(const TfLiteContext& context);
@@ -47,6 +47,7 @@ class Region {
 
   std::vector<SelectedNode> nodes_;
   std::vector<Step> steps_;  // of each node
+  std::vector<int> ranks_;   // of each node's output
   // Results of DENSIFY that nobody reads any more.
   std::vector<int> unread_outputs_;
   ThreadPool* const pool_;

@@ -10,6 +10,9 @@ from tf_pconv.lite.recognition import GROUP_OVERHEAD, GROUP_SIZES, NoPatternsErr
 MOST_KEPT = 0.5
 """Share of kept weights up to which a 1x1 convolution is accelerated."""
 
+_COMPARED_CHANNELS = 2048
+"""Filters are compared in about this many channels, spread evenly."""
+
 _STRANGERS = 1.3
 """A group that keeps more channels than this times those of its first filter holds strangers."""
 
@@ -56,8 +59,8 @@ def recognize_connectivity(dense: np.ndarray, scales: np.ndarray | None = None) 
 
 
 def _differences(masks: np.ndarray) -> np.ndarray:
-    """Number of channels that one of two filters keeps, (filters, filters)."""
-    kept = masks.astype(np.float32)
+    """Number of channels looked at that one of two filters keeps, (filters, filters)."""
+    kept = masks[:, :: -(-masks.shape[1] // _COMPARED_CHANNELS)].astype(np.float32)
     sizes = kept.sum(axis=1)
     return sizes[:, None] + sizes - 2 * (kept @ kept.T)
 

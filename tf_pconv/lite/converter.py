@@ -122,7 +122,7 @@ class TFLiteConverter:
             # The largest of those that come nearest.
             typical = max(rows, key=lambda row: (row.patterns is not None, row.dense_bytes))
             warnings.warn(
-                f"No convolution was packed; {typical.name!r}: {typical.reason}. See `report`.",
+                f"No layer was packed; {typical.name!r}: {typical.reason}. See `report`.",
                 stacklevel=3,
             )
         return result.model
@@ -137,7 +137,7 @@ class TFLiteConverter:
         floats = sum(row.type == "float32" for row in convolutions)
         if floats:
             warnings.warn(
-                f"int8 was asked for, but {floats} of {len(convolutions)} convolutions stayed "
+                f"int8 was asked for, but {floats} of {len(convolutions)} layers stayed "
                 "float32: the representative data set is empty, or holds NaN.",
                 stacklevel=3,
             )

@@ -1,4 +1,7 @@
-"""The convolutions of a `.tflite` file: which follow patterns, and why the others do not."""
+"""The convolutions of a `.tflite` file: which follow patterns, and why the others do not.
+
+Fully-connected layers are among them, as 1x1 convolutions.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,14 @@ import numpy as np
 
 from tf_pconv.lite import fkw, pconv2d, sparse_tensor
 from tf_pconv.lite.connectivity import recognize_connectivity
-from tf_pconv.lite.flatbuffer import builtin_code, enum_name, items, schema, text
+from tf_pconv.lite.flatbuffer import (
+    builtin_code,
+    enum_name,
+    items,
+    schema,
+    shape_signature,
+    text,
+)
 from tf_pconv.lite.pattern_weights import PatternWeights
 from tf_pconv.lite.recognition import NoPatternsError, recognize_patterns
 
@@ -18,13 +28,17 @@ CONV_2D = "CONV_2D"
 DENSIFY = "DENSIFY"
 DEQUANTIZE = "DEQUANTIZE"
 DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"
+FULLY_CONNECTED = "FULLY_CONNECTED"
 PCONV_2D = pconv2d.CUSTOM_CODE.decode()
 SPARSE_CONV_2D = f"{DENSIFY} + {CONV_2D}"
+SPARSE_FULLY_CONNECTED = f"{DENSIFY} + {FULLY_CONNECTED}"
 
 DEPTHWISE_LEAST_CHANNELS = 16
 """Fewest channels of depthwise convolutions that the delegate has kernels for."""
 
 _BIAS_BYTES = 4  # float32 and int32 alike
+_DENSIFIED = {CONV_2D: SPARSE_CONV_2D, FULLY_CONNECTED: SPARSE_FULLY_CONNECTED}
+_RANKS = (2, 3, 4)  # of what fully-connected layers read and write
 _WEIGHT_TYPES = {"FLOAT32": "<f4", "FLOAT16": "<f2", "INT8": "i1"}
 
 
@@ -35,11 +49,14 @@ class Convolution:
     Attributes:
         subgraph: Index of its subgraph.
         operator: Index of its operator in the subgraph.
-        kind: `CONV_2D`, `DENSIFY + CONV_2D`, `PConv2D` or `DEPTHWISE_CONV_2D`.
+        kind: `CONV_2D`, `FULLY_CONNECTED`, either behind `DENSIFY + `, `PConv2D` or
+            `DEPTHWISE_CONV_2D`.
         name: Name of its constant weights, or of its output where they are not constant.
         types: Types of input, weights and output, as the schema calls them: `FLOAT32`, `INT8`...
         weights_tensor: Index of the constant weights, before any DENSIFY or DEQUANTIZE.
         shape: Dense shape of the weights: filters, height, width, channels of a filter.
+        builtin: The builtin operator that it is, or stands for where it is packed.
+        options: Its `Conv2DOptionsT`; None where it has none.
         stride: Height and width.
         stored_bytes: Bytes of the weights in the file.
         dense: The dense weights, of `shape`; None where they are not constant or of another type.
@@ -55,6 +72,8 @@ class Convolution:
     types: tuple[str, str, str]
     weights_tensor: int
     shape: tuple[int, ...] = ()
+    builtin: str = CONV_2D
+    options: Any = None
     stride: tuple[int, int] = (1, 1)
     stored_bytes: int = 0
     dense: np.ndarray | None = None
@@ -64,7 +83,12 @@ class Convolution:
     @property
     def packable(self) -> bool:
         """Whether it can become a `PConv2D`."""
-        return self.kind in (CONV_2D, SPARSE_CONV_2D) and not self.reason
+        return self.builtin in _DENSIFIED and self.kind != PCONV_2D and not self.reason
+
+    @property
+    def densified(self) -> bool:
+        """Whether a DENSIFY makes its weights."""
+        return self.kind in _DENSIFIED.values()
 
     @property
     def filters(self) -> int:
@@ -78,7 +102,7 @@ class Convolution:
 
 
 def find_convolutions(model: Any) -> list[Convolution]:
-    """Finds the two-dimensional convolutions of a model and recognises their patterns.
+    """Finds convolutions and fully-connected layers of a model and recognises their patterns.
 
     Args:
         model: A parsed model, `ModelT`.
@@ -91,7 +115,7 @@ def find_convolutions(model: Any) -> list[Convolution]:
         _describe(graph, operator, kind, known)
         for graph in (Graph(model, subgraph) for subgraph in range(len(model.subgraphs)))
         for operator, kind in enumerate(graph.kinds)
-        if kind in (CONV_2D, DEPTHWISE_CONV_2D, PCONV_2D)
+        if kind in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, PCONV_2D)
     ]
 
 
@@ -162,8 +186,8 @@ def _describe(graph: Graph, place: int, kind: str, known: dict) -> Convolution:
     weights_tensor, maker = filter_tensor, graph.maker.get(filter_tensor)
     if maker is not None and graph.kinds[maker] in (DENSIFY, DEQUANTIZE):
         weights_tensor, _ = graph.operands(maker)
-        if graph.kinds[maker] == DENSIFY and kind == CONV_2D:
-            kind = SPARSE_CONV_2D
+        if graph.kinds[maker] == DENSIFY:
+            kind = _DENSIFIED.get(kind, kind)
     data = graph.data(weights_tensor)
     convolution = Convolution(
         subgraph=graph.index,
@@ -177,6 +201,7 @@ def _describe(graph: Graph, place: int, kind: str, known: dict) -> Convolution:
         ),
         weights_tensor=weights_tensor,
         shape=_shape(graph.tensor(filter_tensor)),
+        builtin=graph.kinds[place],
         stored_bytes=0 if data is None else len(data),
     )
     try:
@@ -197,7 +222,10 @@ def _read_packed(convolution: Convolution, operator: Any, data: np.ndarray | Non
         weights = fkw.decode(data)
     except ValueError as error:
         raise _UnfitError(str(error)) from error
-    convolution.stride = (options.strideH, options.strideW)
+    if options.builtin == FULLY_CONNECTED and weights.kernel_size != 1:
+        raise _UnfitError("a fully-connected layer with kernels of 3x3")
+    convolution.builtin, convolution.options = options.builtin, options.conv
+    convolution.stride = (options.conv.strideH, options.conv.strideW)
     convolution.shape = weights.dense_shape
     convolution.patterns = weights
 
@@ -209,18 +237,29 @@ def _read_dense(
     data: np.ndarray | None,
     known: dict,
 ) -> None:
-    options = operator.builtinOptions
-    if options is not None:
-        convolution.stride = (options.strideH, options.strideW)
+    shape = convolution.shape  # as the file has it
+    if convolution.builtin == FULLY_CONNECTED:
+        if len(shape) == 2:
+            convolution.shape = (shape[0], 1, 1, shape[1])
+        try:
+            convolution.options = pconv2d.convolution_options(operator.builtinOptions)
+        except ValueError as error:
+            raise _UnfitError(str(error)) from error
+    elif operator.builtinOptions is not None:
+        convolution.options = operator.builtinOptions
+        convolution.stride = (convolution.options.strideH, convolution.options.strideW)
     if data is None:
         raise _UnfitError("its weights are not constants of this file")
     tensor = graph.tensor(convolution.weights_tensor)
     if convolution.types[1] in _WEIGHT_TYPES:
         dtype = _WEIGHT_TYPES[convolution.types[1]]
-        convolution.dense = _dense_weights(tensor, data, dtype, convolution.shape)
+        dense = _dense_weights(tensor, data, dtype, shape)
+        convolution.dense = dense.reshape(convolution.shape)
     _check_types(convolution.types)
     if convolution.kind == DEPTHWISE_CONV_2D:
         _check_depthwise(convolution, graph, operator)
+    elif convolution.builtin == FULLY_CONNECTED:
+        _check_fully_connected(convolution, graph, operator)
     else:
         _check_geometry(convolution, graph, operator)
     scales = _check_quantization(convolution, graph, operator)
@@ -285,10 +324,29 @@ def _check_geometry(convolution: Convolution, graph: Graph, operator: Any) -> No
     source = _shape(graph.tensor(operator.inputs[0]))
     if len(source) != 4 or source[3] != shape[3]:
         raise _UnfitError("grouped convolution" if len(source) == 4 else "input of unknown rank")
-    if max(shape[0], shape[3]) > fkw.MAX_CHANNELS:
+    _check_packable(convolution)
+
+
+def _check_fully_connected(convolution: Convolution, graph: Graph, operator: Any) -> None:
+    shape = convolution.shape
+    if len(shape) != 4 or 0 in shape:
+        raise _UnfitError(f"weights of shape {shape}")
+    source, output = (_shape(graph.tensor(place)) for place in (operator.inputs[0],
+                                                                operator.outputs[0]))  # fmt: skip
+    if len(source) not in _RANKS:
+        raise _UnfitError(f"input of {len(source)} dimensions")
+    if shape_signature(graph.tensor(operator.inputs[0]))[-1] not in (shape[3], -1):
+        raise _UnfitError("several dimensions of its input become channels")
+    if len(output) != (len(source) if operator.builtinOptions.keepNumDims else 2):
+        raise _UnfitError(f"output of {len(output)} dimensions")
+    _check_packable(convolution)
+
+
+def _check_packable(convolution: Convolution) -> None:
+    if max(convolution.shape) > fkw.MAX_CHANNELS:
         raise _UnfitError(f"more than {fkw.MAX_CHANNELS:,} channels")
     try:
-        pconv2d.encode_options(operator.builtinOptions)
+        pconv2d.encode_options(convolution.options, convolution.builtin)
     except ValueError as error:
         raise _UnfitError(str(error)) from error
 
@@ -320,6 +378,8 @@ def _check_quantization(convolution: Convolution, graph: Graph, operator: Any) -
             raise _UnfitError("float32 weights with quantisation scales")
         return None
     filters = convolution.filters
+    if len(scale) == 1 and convolution.builtin == FULLY_CONNECTED:
+        scale, dimension = np.repeat(scale, filters), 0
     if len(scale) != filters or dimension != convolution.filter_dimension:
         raise _UnfitError(f"weights with {len(scale)} scales for {filters} filters")
     if np.any(zero_point) or not np.all(np.isfinite(scale) & (scale > 0)):

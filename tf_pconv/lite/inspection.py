@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
+from tf_pconv.lite.convolutions import (
+    FULLY_CONNECTED,
+    PCONV_2D,
+    Convolution,
+    find_convolutions,
+)
 from tf_pconv.lite.flatbuffer import load, parse
 from tf_pconv.lite.pattern_weights import PatternWeights
 from tf_pconv.text_table import columns, to_text
@@ -34,14 +39,16 @@ _ITEM_BYTES = {"INT4": 0.5, "FLOAT16": 2, "FLOAT32": 4}
 
 @dataclasses.dataclass(frozen=True)
 class ConvolutionReport:
-    """One convolution of a file.
+    """One convolution or fully-connected layer of a file.
 
     Attributes:
         name: Name of its weights.
         subgraph: Index of its subgraph.
-        operator: `CONV_2D`, `DENSIFY + CONV_2D`, `DEPTHWISE_CONV_2D` or `PConv2D`.
+        operator: `CONV_2D`, `FULLY_CONNECTED`, either behind `DENSIFY + `, `DEPTHWISE_CONV_2D` or
+            `PConv2D`.
         type: Type of its activations: `float32`, `int8`...
-        shape: Dense shape of its weights: filters, height, width, channels.
+        shape: Dense shape of its weights: filters, height, width, channels; of fully-connected
+            layers filters and channels.
         stride: Height and width.
         group_size: Filters that share patterns and connectivity; None without patterns.
         patterns: Number of patterns; None without patterns.
@@ -74,7 +81,7 @@ class ConvolutionReport:
 
 @dataclasses.dataclass(frozen=True)
 class ModelReport:
-    """The convolutions of a file; prints as a table.
+    """The convolutions and fully-connected layers of a file; prints as a table.
 
     Attributes:
         convolutions: One entry for each, in the order of the file.
@@ -97,13 +104,12 @@ class ModelReport:
         rows, size = self.convolutions, format_bytes(self.file_bytes)
         if self.unpacked_bytes is not None:
             return (
-                f"{len(self.packed)} of {len(rows)} convolutions packed, "
+                f"{len(self.packed)} of {len(rows)} layers packed, "
                 f"{format_bytes(self.unpacked_bytes)} -> {size}"
             )
         follow = sum(row.patterns is not None for row in rows)
         return (
-            f"{follow} of {len(rows)} convolutions follow patterns, {len(self.packed)} are packed, "
-            f"{size}"
+            f"{follow} of {len(rows)} layers follow patterns, {len(self.packed)} are packed, {size}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +127,7 @@ class ModelReport:
 
 
 def inspect(model: bytes | str | os.PathLike) -> ModelReport:
-    """Says of each convolution of a `.tflite` whether it follows patterns and is accelerated.
+    """Says of each layer of a `.tflite` whether it follows patterns and is accelerated.
 
     Args:
         model: The bytes of any `.tflite`, packed or not, or its path.
@@ -151,7 +157,7 @@ def report_convolutions(
 
 def _report(convolution: Convolution) -> ConvolutionReport:
     patterns = convolution.patterns
-    types = convolution.types
+    types, shape = convolution.types, convolution.shape
     if patterns is None:
         item_bytes = _ITEM_BYTES.get(types[1], 1)
         delegate = "never" if convolution.reason else "where faster"
@@ -163,12 +169,12 @@ def _report(convolution: Convolution) -> ConvolutionReport:
         subgraph=convolution.subgraph,
         operator=convolution.kind,
         type=types[0].lower(),
-        shape=convolution.shape,
+        shape=shape[::3] if convolution.builtin == FULLY_CONNECTED else shape,
         stride=convolution.stride,
         group_size=None if patterns is None else patterns.group_size,
         patterns=None if patterns is None else len(patterns.patterns),
         sparsity=_sparsity(convolution.dense, patterns),
-        dense_bytes=math.ceil(math.prod(convolution.shape) * item_bytes),
+        dense_bytes=math.ceil(math.prod(shape) * item_bytes),
         stored_bytes=convolution.stored_bytes,
         delegate=delegate,
         reason=convolution.reason,
@@ -188,7 +194,7 @@ def _table(report: ModelReport, is_wide: bool) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=report.title, title_justify="left")
-    table.add_column("convolution", overflow="fold")
+    table.add_column("layer", overflow="fold")
     if is_wide:
         table.add_column("operator", overflow="fold", max_width=17)
         table.add_column("type", no_wrap=True)

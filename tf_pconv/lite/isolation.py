@@ -62,12 +62,13 @@ def isolate_dense(model: Any, convolution: Convolution) -> Any:
         operator.inputs = [0, 1, 2]
         graph.outputs = operator.outputs = [3]
         _make_constant(alone, bias, np.zeros(bias.shape, np.int32))
+    graph.tensors[1].sparsity = None
     _make_constant(alone, graph.tensors[1], dense)
     return alone
 
 
 def take_activation(alone: Any) -> tuple[float, float]:
-    """Removes the fused activation of a CONV_2D that stands alone; returns the limits it set."""
+    """Removes the fused activation of a layer that stands alone; returns the limits it set."""
     fb = schema()
     (operator,) = alone.subgraphs[0].operators
     operator.builtinOptions = copy.copy(operator.builtinOptions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,27 @@ class Conv:
         if self.padding == "SAME":
             return -(-length // self.stride)
         return (length - self.dilation * (kernel - 1) - 1) // self.stride + 1
+
+
+@dataclasses.dataclass(eq=False)
+class FullyConnected:
+    """One fully-connected layer of a model to build.
+
+    Attributes:
+        weights: (filters, channels), float32 or int8.
+        scales: float32, quantisation scale of each filter, or one for all; None for float32.
+        bias: (filters,), float32, or int32 in units of input scale times filter scale; None: none.
+        quantization: Of the output, for int8.
+        activation: Name of a fused activation of TensorFlow Lite.
+        keep_dimensions: Whether the output has the dimensions of the input, not two.
+    """
+
+    weights: npt.NDArray[Any]
+    scales: npt.NDArray[np.float32] | None = None
+    bias: npt.NDArray[Any] | None = None
+    quantization: Quantization | None = None
+    activation: str = "NONE"
+    keep_dimensions: bool = False
 
 
 class ModelBuilder:
@@ -125,10 +147,10 @@ class ModelBuilder:
         scale, zero_point = quantization
         return self.tensor(name, shape, "INT8", scale=scale, zero_point=zero_point)
 
-    def weights(self, conv: Conv, name: str) -> int:
-        """Adds the weights of a convolution."""
-        type_name = "FLOAT32" if conv.scales is None else "INT8"
-        return self.tensor(name, conv.weights.shape, type_name, conv.weights, conv.scales)
+    def weights(self, layer: Conv | FullyConnected, name: str) -> int:
+        """Adds the weights of a layer."""
+        type_name = "FLOAT32" if layer.scales is None else "INT8"
+        return self.tensor(name, layer.weights.shape, type_name, layer.weights, layer.scales)
 
     def convolution(self, source: int, conv: Conv, name: str, weights: int) -> int:
         """Adds a convolution and returns its output."""
@@ -149,16 +171,44 @@ class ModelBuilder:
         self.operator("CONV_2D", inputs, [output], options, version)
         return output
 
+    def fully_connected(self, source: int, layer: FullyConnected, name: str, weights: int) -> int:
+        """Adds a fully-connected layer and returns its output."""
+        inputs = [source, weights]
+        if layer.bias is not None:
+            inputs.append(self._bias(source, layer, name + "/bias"))
+        *leading, _ = self.graph.tensors[source].shape
+        if not layer.keep_dimensions:
+            leading = [math.prod(leading)]
+        shape = [*leading, len(layer.weights)]
+        output = self.activation(name + "/output", shape, layer.quantization)
+        options = self.fb.FullyConnectedOptionsT()
+        activation = getattr(self.fb.ActivationFunctionType, layer.activation)
+        options.fusedActivationFunction = activation
+        options.keepNumDims = layer.keep_dimensions
+        self.operator("FULLY_CONNECTED", inputs, [output], options, self._version(layer))
+        return output
+
+    @staticmethod
+    def _version(layer: FullyConnected) -> int:
+        """The first version of FULLY_CONNECTED that knows what the layer uses."""
+        if layer.scales is not None and len(layer.scales) > 1:
+            return 12
+        if layer.bias is None:
+            return 6
+        if layer.keep_dimensions:
+            return 5
+        return 1 if layer.scales is None else 4
+
     def serialize(self) -> bytes:
         """Returns the bytes of the file."""
         return flatbuffer.serialize(self.model)
 
-    def _bias(self, source: int, conv: Conv, name: str) -> int:
-        assert conv.bias is not None
-        if conv.scales is None:
-            return self.tensor(name, conv.bias.shape, "FLOAT32", conv.bias)
-        scale = self.graph.tensors[source].quantization.scale[0] * conv.scales
-        return self.tensor(name, conv.bias.shape, "INT32", conv.bias, scale)
+    def _bias(self, source: int, layer: Conv | FullyConnected, name: str) -> int:
+        assert layer.bias is not None
+        if layer.scales is None:
+            return self.tensor(name, layer.bias.shape, "FLOAT32", layer.bias)
+        scale = self.graph.tensors[source].quantization.scale[0] * layer.scales
+        return self.tensor(name, layer.bias.shape, "INT32", layer.bias, scale)
 
 
 def chain(*convs: Conv, side: int, quantization: Quantization | None = None) -> ModelBuilder:

@@ -1,4 +1,7 @@
-"""Packing: convolutions that follow patterns become `PConv2D` with FKW weights, and back."""
+"""Packing: convolutions that follow patterns become `PConv2D` with FKW weights, and back.
+
+Fully-connected layers are 1x1 convolutions.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ import numpy as np
 from tf_pconv.lite import fkw, pconv2d
 from tf_pconv.lite.convolutions import (
     DENSIFY,
+    FULLY_CONNECTED,
     PCONV_2D,
-    SPARSE_CONV_2D,
     Convolution,
     Graph,
     find_convolutions,
@@ -62,7 +65,8 @@ def pack(
 
     A CONV_2D (or DENSIFY + CONV_2D) with constant weights, stride 1 or 2, dilation 1, all float32
     or all int8 (per channel, zero point 0), becomes the custom operator `PConv2D` of `docs/fkw.md`
-    where its 3x3 kernels follow patterns, or where at most half of its 1x1 kernels are kept.
+    where its 3x3 kernels follow patterns, or where at most half of its 1x1 kernels are kept. So
+    does a FULLY_CONNECTED of which at most half of the weights are kept, also with one scale.
     Patterns and filter groups are recognised from the weights alone. Everything else stays as it
     is: float16 files, dynamic-range quantisation and int16 activations too. The packed file needs
     the delegate.
@@ -106,7 +110,7 @@ def pack(
     stored = {_weights_key(conv): encoded[_weights_key(conv)] for conv in chosen}
     for conv in chosen:
         operator = parsed.subgraphs[conv.subgraph].operators[conv.operator]
-        _make_packed(parsed, operator, conv.weights_tensor)
+        _make_packed(parsed, operator, conv)
     for (subgraph, tensor), data in stored.items():
         _make_bytes_tensor(parsed.subgraphs[subgraph].tensors[tensor], len(data))
     _replace_data(parsed, stored)
@@ -127,10 +131,11 @@ def pack(
 
 
 def unpack(model: bytes | str | os.PathLike) -> bytes:
-    """Undoes `pack`: every `PConv2D` becomes a CONV_2D with dense weights again.
+    """Undoes `pack`: every `PConv2D` becomes a CONV_2D or FULLY_CONNECTED with dense weights again.
 
-    Names, quantisation, options and weights are those of the file that was packed (a negative
-    zero comes back as zero, and what was DENSIFY + CONV_2D as CONV_2D).
+    Names, quantisation, options and weights are those of the file that was packed, but for what
+    makes no difference: a negative zero comes back as zero, DENSIFY is gone, and of a
+    FULLY_CONNECTED equal scales are one, and options for other types or ranks the default.
 
     Args:
         model: The bytes of a `.tflite`, or its path.
@@ -149,17 +154,21 @@ def unpack(model: bytes | str | os.PathLike) -> bytes:
     packed = [conv for conv in find_convolutions(parsed) if conv.kind == PCONV_2D]
     if not packed:
         return data
-    weights: dict[TensorKey, PatternWeights] = {}
+    layers: dict[TensorKey, Convolution] = {}
     for conv in packed:
         if conv.patterns is None:
             raise ValueError(
                 f"The PConv2D with the weights {conv.name!r} is damaged: {conv.reason}"
             )
         _make_dense(parsed, conv)
-        weights[_weights_key(conv)] = conv.patterns
-    for (subgraph, tensor), patterns in weights.items():
-        _make_weights_tensor(parsed.subgraphs[subgraph].tensors[tensor], patterns)
-    _replace_data(parsed, {key: patterns.to_dense().tobytes() for key, patterns in weights.items()})
+        layers[_weights_key(conv)] = conv
+    data_of: dict[TensorKey, bytes] = {}
+    for (subgraph, tensor), conv in layers.items():
+        assert conv.patterns is not None
+        data_of[subgraph, tensor] = conv.patterns.to_dense().tobytes()
+        is_matrix = conv.builtin == FULLY_CONNECTED
+        _make_weights_tensor(parsed.subgraphs[subgraph].tensors[tensor], conv.patterns, is_matrix)
+    _replace_data(parsed, data_of)
     _remove_unused_codes(parsed)
     return serialize(parsed)
 
@@ -184,7 +193,7 @@ def _leave_slow(
         operator = graph.operators[conv.operator]
         gain = predict_least_speedup(
             encoded[_weights_key(conv)],
-            operator.builtinOptions,
+            conv.options,
             shape_signature(graph.tensors[operator.inputs[0]]),
         )
         if gain is not None and gain < min_speedup:
@@ -204,7 +213,7 @@ def _leave_shared_weights(model: Any, convolutions: list[Convolution]) -> None:
             if others:
                 names = {"the graph's outputs" if o is None else graph.kinds[o] for o in others}
                 conv.reason = f"its weights are also read by {', '.join(sorted(names))}"
-            elif conv.kind == SPARSE_CONV_2D and not movable:
+            elif conv.densified and not movable:
                 conv.reason = "its DENSIFY cannot go: the file names operators by their place"
 
 
@@ -221,11 +230,11 @@ def _readers(graph: Graph, tensor: int) -> Iterator[int | None]:
             yield place
 
 
-def _make_packed(model: Any, operator: Any, weights_tensor: int) -> None:
+def _make_packed(model: Any, operator: Any, convolution: Convolution) -> None:
     """Turns a convolution into a `PConv2D`."""
     fb = schema()
     operator.customOptions = np.frombuffer(
-        pconv2d.encode_options(operator.builtinOptions), np.uint8
+        pconv2d.encode_options(convolution.options, convolution.builtin), np.uint8
     )
     operator.opcodeIndex = _operator_code(
         model, fb.BuiltinOperator.CUSTOM, pconv2d.OPERATOR_VERSION, pconv2d.CUSTOM_CODE
@@ -233,18 +242,47 @@ def _make_packed(model: Any, operator: Any, weights_tensor: int) -> None:
     operator.builtinOptions = None
     operator.builtinOptionsType = fb.BuiltinOptions.NONE
     operator.inputs = np.array(operator.inputs)
-    operator.inputs[1] = weights_tensor
+    operator.inputs[1] = convolution.weights_tensor
 
 
 def _make_dense(model: Any, convolution: Convolution) -> None:
-    """Turns a `PConv2D` into a convolution."""
+    """Turns a `PConv2D` into what it stands for."""
     fb = schema()
+    tensors = model.subgraphs[convolution.subgraph].tensors
     operator = model.subgraphs[convolution.subgraph].operators[convolution.operator]
-    operator.builtinOptions = pconv2d.decode_options(bytes(operator.customOptions))
-    operator.builtinOptionsType = fb.BuiltinOptions.Conv2DOptions
+    scales = None if convolution.patterns is None else convolution.patterns.scales
+    if convolution.builtin == FULLY_CONNECTED:
+        options = fb.FullyConnectedOptionsT()
+        options.fusedActivationFunction = convolution.options.fusedActivationFunction
+        options.keepNumDims = len(items(tensors[operator.outputs[0]].shape)) > 2
+        operator.builtinOptionsType = fb.BuiltinOptions.FullyConnectedOptions
+        has_bias = len(operator.inputs) > 2 and operator.inputs[2] != -1
+        version = _fully_connected_version(scales, has_bias, options.keepNumDims)
+    else:
+        options = convolution.options
+        operator.builtinOptionsType = fb.BuiltinOptions.Conv2DOptions
+        version = 1 if scales is None else 3
+    operator.builtinOptions = options
     operator.customOptions = None
-    is_int8 = convolution.patterns is not None and convolution.patterns.scales is not None
-    operator.opcodeIndex = _operator_code(model, fb.BuiltinOperator.CONV_2D, 3 if is_int8 else 1)
+    builtin = getattr(fb.BuiltinOperator, convolution.builtin)
+    operator.opcodeIndex = _operator_code(model, builtin, version)
+
+
+def _fully_connected_version(
+    scales: np.ndarray | None, has_bias: bool, keeps_dimensions: bool
+) -> int:
+    """The first version of FULLY_CONNECTED that knows what is used of it."""
+    if scales is not None and not _all_equal(scales):
+        return 12
+    if not has_bias:
+        return 6
+    if keeps_dimensions:
+        return 5
+    return 1 if scales is None else 4
+
+
+def _all_equal(scales: np.ndarray) -> bool:
+    return bool(np.all(scales == scales[0]))
 
 
 def _make_bytes_tensor(tensor: Any, size: int) -> None:
@@ -257,15 +295,17 @@ def _make_bytes_tensor(tensor: Any, size: int) -> None:
         tensor.quantization.scale = tensor.quantization.zeroPoint = None
 
 
-def _make_weights_tensor(tensor: Any, weights: PatternWeights) -> None:
+def _make_weights_tensor(tensor: Any, weights: PatternWeights, is_matrix: bool) -> None:
     """Makes a tensor the holder of dense weights again."""
     fb = schema()
     tensor.type = fb.TensorType.FLOAT32 if weights.scales is None else fb.TensorType.INT8
-    tensor.shape = np.array(weights.dense_shape, np.int32)
+    shape = weights.dense_shape
+    tensor.shape = np.array(shape[:: len(shape) - 1] if is_matrix else shape, np.int32)
     if weights.scales is not None:
+        one = is_matrix and _all_equal(weights.scales)
         tensor.quantization = copy.copy(tensor.quantization) or fb.QuantizationParametersT()
-        tensor.quantization.scale = weights.scales
-        tensor.quantization.zeroPoint = np.zeros(weights.filters, np.int64)
+        tensor.quantization.scale = weights.scales[:1] if one else weights.scales
+        tensor.quantization.zeroPoint = np.zeros(len(tensor.quantization.scale), np.int64)
 
 
 def _replace_data(model: Any, new: dict[TensorKey, bytes]) -> None:
@@ -293,7 +333,7 @@ def _replace_data(model: Any, new: dict[TensorKey, bytes]) -> None:
 
 def _remove_idle_densify(model: Any, convolutions: list[Convolution]) -> None:
     """Removes the DENSIFY operators whose outputs nothing reads any more."""
-    for index in {conv.subgraph for conv in convolutions if conv.kind == SPARSE_CONV_2D}:
+    for index in {conv.subgraph for conv in convolutions if conv.densified}:
         graph = Graph(model, index)
         graph.subgraph.operators = [
             operator

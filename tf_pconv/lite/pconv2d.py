@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import Any
 
@@ -14,6 +15,41 @@ _OPTIONS = struct.Struct("<8B")
 _OPTIONS_VERSION = 1
 _ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 _STRIDES = (1, 2)
+_BUILTINS = ("CONV_2D", "FULLY_CONNECTED")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of a `PConv2D`.
+
+    Attributes:
+        builtin: What the operator stands for: `CONV_2D` or `FULLY_CONNECTED`.
+        conv: `Conv2DOptionsT` of the convolution that it computes.
+    """
+
+    builtin: str
+    conv: Any
+
+
+def convolution_options(options: Any) -> Any:
+    """Returns the `Conv2DOptionsT` of the 1x1 convolution that a FULLY_CONNECTED is.
+
+    Args:
+        options: Its `FullyConnectedOptionsT`.
+
+    Raises:
+        ValueError: The delegate does not take them; the message is the reason.
+    """
+    fb = schema()
+    if options is None:
+        raise ValueError("the operator has no options")
+    if options.weightsFormat != fb.FullyConnectedOptionsWeightsFormat.DEFAULT:
+        raise ValueError(f"weights of the format {options.weightsFormat}")
+    conv = fb.Conv2DOptionsT()
+    conv.padding = fb.Padding.VALID
+    conv.strideH = conv.strideW = conv.dilationHFactor = conv.dilationWFactor = 1
+    conv.fusedActivationFunction = options.fusedActivationFunction
+    return conv
 
 
 def check_options(options: Any) -> None:
@@ -38,8 +74,8 @@ def check_options(options: Any) -> None:
         raise ValueError(f"padding {options.padding}")
 
 
-def encode_options(options: Any) -> bytes:
-    """Returns the custom options for the `Conv2DOptionsT` of a convolution.
+def encode_options(options: Any, builtin: str = "CONV_2D") -> bytes:
+    """Returns the custom options for the `Conv2DOptionsT` of what stands for a builtin operator.
 
     Raises:
         ValueError: PConv2D cannot express the options; the message is the reason.
@@ -54,15 +90,15 @@ def encode_options(options: Any) -> bytes:
         options.dilationHFactor,
         options.dilationWFactor,
         _ACTIVATIONS.index(activation),
-        0,
+        _BUILTINS.index(builtin),
     )
-    if vars(decode_options(data)) != vars(options):
+    if vars(decode_options(data).conv) != vars(options):
         raise ValueError("the operator has options that PConv2D lacks")
     return data
 
 
-def decode_options(data: bytes) -> Any:
-    """Returns the `Conv2DOptionsT` that custom options stand for.
+def decode_options(data: bytes) -> Options:
+    """Returns what custom options stand for.
 
     Raises:
         ValueError: The bytes break a rule of `docs/fkw.md`.
@@ -70,15 +106,17 @@ def decode_options(data: bytes) -> Any:
     fb = schema()
     if len(data) != _OPTIONS.size:
         raise ValueError(f"PConv2D has {_OPTIONS.size} bytes of options, not {len(data)}.")
-    version, padding, stride_h, stride_w, dilation_h, dilation_w, activation, reserved = (
+    version, padding, stride_h, stride_w, dilation_h, dilation_w, activation, builtin = (
         _OPTIONS.unpack(data)
     )
     if (
         version != _OPTIONS_VERSION
         or padding not in (fb.Padding.SAME, fb.Padding.VALID)
         or not {stride_h, stride_w} <= set(_STRIDES)
-        or (dilation_h, dilation_w, reserved) != (1, 1, 0)
+        or (dilation_h, dilation_w) != (1, 1)
         or activation >= len(_ACTIVATIONS)
+        or builtin >= len(_BUILTINS)
+        or (_BUILTINS[builtin] == "FULLY_CONNECTED" and (stride_h, stride_w) != (1, 1))
     ):
         raise ValueError(f"The options of a PConv2D are not valid: {data.hex(' ')}.")
     options = fb.Conv2DOptionsT()
@@ -86,4 +124,4 @@ def decode_options(data: bytes) -> Any:
     options.strideH, options.strideW = stride_h, stride_w
     options.dilationHFactor, options.dilationWFactor = dilation_h, dilation_w
     options.fusedActivationFunction = getattr(fb.ActivationFunctionType, _ACTIVATIONS[activation])
-    return options
+    return Options(_BUILTINS[builtin], options)

@@ -19,7 +19,8 @@ def predict_least_speedup(fkw: bytes, options: Any, input_shape: Sequence[int]) 
     Args:
         fkw: Its weights.
         options: Its `Conv2DOptionsT`.
-        input_shape: Batch, height, width and channels; -1 where only an input decides.
+        input_shape: Batch, height, width and channels; -1 where only an input decides. Dimensions
+            that lack lie between the batch and the others.
 
     Returns:
         How many times faster than dense in XNNPACK the delegate expects to be on the processor
@@ -31,11 +32,14 @@ def predict_least_speedup(fkw: bytes, options: Any, input_shape: Sequence[int]) 
         predict = _load(delegate_path())
     except FileNotFoundError:
         return None
-    batch, height, width, _ = input_shape
+    batch, *sides, channels = input_shape
+    # Where the file does not know the channels, a reshape makes them, and the batch is open, too.
+    least_batch = UNKNOWN_SIDE if channels == -1 else 1
+    height, width = (*(1,) * (2 - len(sides)), *sides)
     return predict(
         fkw,
         len(fkw),
-        max(batch, 1),
+        max(batch, least_batch),
         UNKNOWN_SIDE if height == -1 else height,
         UNKNOWN_SIDE if width == -1 else width,
         options.strideH,

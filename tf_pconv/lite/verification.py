@@ -10,7 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tf_pconv.lite.convolutions import PCONV_2D, Convolution, find_convolutions
+from tf_pconv.lite.convolutions import (
+    FULLY_CONNECTED,
+    PCONV_2D,
+    Convolution,
+    find_convolutions,
+)
 from tf_pconv.lite.flatbuffer import load, parse, schema, serialize, shape_signature
 from tf_pconv.lite.isolation import isolate, isolate_dense, take_activation
 from tf_pconv.lite.pattern_weights import KERNEL_SIZE
@@ -200,13 +205,7 @@ def _inputs(model: Any, convolution: Convolution, random: np.random.Generator) -
     tensors = model.subgraphs[convolution.subgraph].tensors
     operator = model.subgraphs[convolution.subgraph].operators[convolution.operator]
     source, output = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
-    filters, _, _, channels = convolution.shape
-    cost = math.prod(convolution.shape)
-    outputs = max(1, min(_OUTPUTS // filters, _MULTIPLICATIONS // cost))
-    pixels = outputs * math.prod(convolution.stride)
-    rows, columns = (_side(source, axis, convolution.stride) for axis in (1, 2))
-    rows = min(rows, max(2 * KERNEL_SIZE, pixels // columns))
-    shape = (max(1, pixels // (rows * columns)), rows, columns, channels)
+    shape = _input_shape(source, convolution)
     values = random.standard_normal(shape, np.float32)
     gain = _gain(convolution)
     if source.type == schema().TensorType.FLOAT32:
@@ -215,6 +214,20 @@ def _inputs(model: Any, convolution: Convolution, random: np.random.Generator) -
     width = _INT8_WIDTH * _scale_and_zero_point(output)[0] / (gain * scale)
     values = zero_point + np.clip(width, 1, _INT8_WIDTH) * values
     return np.clip(np.round(values), -128, 127).astype(np.int8)
+
+
+def _input_shape(source: Any, convolution: Convolution) -> tuple[int, ...]:
+    filters, _, _, channels = convolution.shape
+    cost = math.prod(convolution.shape)
+    outputs = max(1, min(_OUTPUTS // filters, _MULTIPLICATIONS // cost))
+    if convolution.builtin == FULLY_CONNECTED:
+        # As many rows as the file has: they decide which kernel runs.
+        *leading, _ = (int(side) for side in source.shape)
+        return (*(1,) * (len(leading) - 1), min(outputs, math.prod(leading)), channels)
+    pixels = outputs * math.prod(convolution.stride)
+    rows, columns = (_side(source, axis, convolution.stride) for axis in (1, 2))
+    rows = min(rows, max(2 * KERNEL_SIZE, pixels // columns))
+    return max(1, pixels // (rows * columns)), rows, columns, channels
 
 
 def _side(source: Any, axis: int, stride: tuple[int, int]) -> int:

@@ -59,6 +59,10 @@ constexpr double kCallNanoseconds = 2000;
 constexpr double kNearWeights = 1 << 20;
 constexpr double kFarWeight = 0.02;  // nanoseconds a byte
 
+double FarBytes(double weight_bytes) {
+  return std::max(0.0, weight_bytes - kNearWeights);
+}
+
 // Where no kernel can run, the reference is slower than any dense convolution.
 constexpr double kReferenceSpeedup = 0.1;
 
@@ -120,13 +124,16 @@ double Predict(const PatternWeights& weights, const Geometry& geometry,
   const int filter_bytes = weights.type == DataType::kInt8 ? 1 : 4;
   const double weight_bytes =
       channels * (sizeof(uint32_t) + filter_bytes * kernel.group_size);
-  const double dense = inputs * weights.filters * rates->dense_product +
-                       outputs * rates->dense_output +
-                       pixels * rates->dense_pixel;
+  // Few pixels wait for the weights.
+  const double dense = std::max(
+      inputs * weights.filters * rates->dense_product +
+          outputs * rates->dense_output + pixels * rates->dense_pixel,
+      FarBytes(double(filter_bytes) * weights.filters * weights.channels) *
+          kFarWeight);
   const double sparse =
       tiles.pixels * channels *
           (rates->shared + rates->product * kernel.group_size) +
-      tiles.count * std::max(0.0, weight_bytes - kNearWeights) * kFarWeight +
+      tiles.count * FarBytes(weight_bytes) * kFarWeight +
       inputs * rates->input + outputs * rates->output + pixels * rates->pixel +
       kCallNanoseconds;
   return dense / sparse;

@@ -17,6 +17,9 @@ constexpr int64_t kGroupOverheadPercent = 10;
 // of its kind: a full group would store this many per cent more than it keeps.
 constexpr int kStrangersPercent = 30;
 constexpr int kWordBits = 64;
+// Filters are compared in this many words of their masks, spread evenly: enough
+// to tell those of another group, also where there are thousands of channels.
+constexpr int kComparedWords = 32;
 
 // Bits set, without instructions that not every x86-64 processor has.
 int CountBits(uint64_t bits) {
@@ -53,10 +56,11 @@ class LayerMasks {
   // Channels that a filter keeps.
   int kept(int filter) const { return kept_[filter]; }
 
-  // Channels that one of two filters keeps.
+  // Of the channels looked at, those that one of two filters keeps.
   int Difference(int a, int b) const {
+    const int step = (words_ + kComparedWords - 1) / kComparedWords;
     int difference = 0;
-    for (int i = 0; i < words_; ++i) {
+    for (int i = 0; i < words_; i += step) {
       difference += CountBits(of_filter(a)[i] ^ of_filter(b)[i]);
     }
     return difference;
@@ -106,7 +110,7 @@ std::vector<Group> GroupFilters(const LayerMasks& layer, int group_size,
   while (!free.empty()) {
     const int first = free.front();
     std::vector<std::pair<int, int>> others;  // difference, filter
-    for (size_t i = 1; i < free.size(); ++i) {
+    for (size_t i = 1; group_size > 1 && i < free.size(); ++i) {
       others.push_back({layer.Difference(first, free[i]), free[i]});
     }
     std::stable_sort(
@@ -188,8 +192,8 @@ Status Recognize(const DenseWeights& dense, PatternWeights* weights,
       count - std::count(dense_values, dense_values + count, T{0});
   if (2 * kept > count) {
     return Status::Error(
-        "%d %% of the weights are kept; 1x1 convolutions are accelerated where "
-        "at most half of them are",
+        "%d %% of the weights are kept; 1x1 convolutions and fully-connected "
+        "layers are accelerated where at most half of them are",
         static_cast<int>(100 * kept / count));
   }
   if (kept == 0) return Status::Error("all weights are zero");

@@ -67,8 +67,8 @@ def find_layers(model: bytes, threads: int) -> tuple[list[Layer], dict[str, str]
 def _input_refusal(parsed: object, convolution: Convolution) -> str:
     graph = parsed.subgraphs[convolution.subgraph]  # type: ignore[attr-defined]
     source = graph.tensors[graph.operators[convolution.operator].inputs[0]]
-    _, height, width, _ = shape_signature(source)
-    return "" if min(height, width) > 0 else "the file does not say how large its input is"
+    _, *sides, _ = shape_signature(source)
+    return "" if all(side > 0 for side in sides) else "the file does not say how large its input is"
 
 
 def _open(parsed: object, convolution: Convolution, name: str, threads: int) -> Layer:
