@@ -9,12 +9,15 @@ import sys
 
 import depthwise_kernels
 import float_kernels
+import gemv_kernels
 import int8_kernels
 import pointwise_kernels
 from kernel_list import (
     DEPTHWISE_KERNELS,
+    FLOAT_GEMV_KERNELS,
     FLOAT_KERNELS,
     FLOAT_POINTWISE_KERNELS,
+    GEMV_KERNELS,
     INT8_KERNELS,
     POINTWISE_KERNELS,
 )
@@ -39,6 +42,14 @@ FAMILIES = {
             float_kernels.members,
             interface="float",
         ),
+        Family(
+            "float_gemv",
+            FLOAT_GEMV_KERNELS,
+            gemv_kernels.functions,
+            gemv_kernels.members,
+            interface="gemv",
+        ),
+        Family("gemv", GEMV_KERNELS, gemv_kernels.functions, gemv_kernels.members),
         Family("int8", INT8_KERNELS, int8_kernels.functions, int8_kernels.members),
         Family(
             "pointwise",

@@ -4,7 +4,8 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 `qs8-pconv-g4-p32-avx512vnni`:
 
 * type: `qs8` (int8 with a scale each output channel) or `f32`;
-* operation: `pconv` (3x3 with patterns) or `pointwise` (1x1 with connectivity);
+* operation: `pconv` (3x3 with patterns), `pointwise` (1x1 with connectivity) or `gemv`
+  (the same, one pixel at a time);
 * group size: filters that share the loads and shuffles of an input channel;
 * pixels: outputs of a tile;
 * target: an instruction set of `targets.py`.
@@ -247,7 +248,53 @@ DEPTHWISE_KERNELS = tuple(
 )
 
 
-Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel
+@dataclasses.dataclass(frozen=True)
+class GemvKernel:
+    """A kernel of matrix-vector products: 1x1 convolutions, one pixel at a time.
+
+    Attributes:
+        is_float: float32, else int8.
+        group_size: Filters that share what is gathered.
+        target: Instruction set.
+    """
+
+    is_float: bool
+    group_size: int
+    target: Target
+
+    pixels = 1
+
+    @property
+    def lanes(self) -> int:
+        """Channels of a vector; without a dot product of bytes they are widened to 16 bits."""
+        if self.is_float:
+            return self.target.floats
+        return self.target.vector_bytes if self.target.has_dot else self.target.vector_bytes // 2
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        kind = "f32" if self.is_float else "qs8"
+        return f"{kind}-gemv-g{self.group_size}-p1-{self.target.name}"
+
+
+def _gemv(is_float: bool, target: str, *group_sizes: int) -> tuple[GemvKernel, ...]:
+    return tuple(GemvKernel(is_float, size, TARGETS[target]) for size in group_sizes)
+
+
+GEMV_KERNELS = (
+    *_gemv(False, "avx2", 1, 2, 4, 8),
+    *_gemv(False, "avxvnni", 1, 2, 4, 8),
+    *_gemv(False, "avx512vnni", 1, 2, 4, 8, 16),
+    *_gemv(False, "avx512vbmi", 1, 2, 4, 8, 16),
+)
+FLOAT_GEMV_KERNELS = (
+    *_gemv(True, "avx2", 1, 2, 4, 8),
+    *_gemv(True, "avx512", 1, 2, 4, 8, 16),
+)
+
+
+Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel | GemvKernel
 
 
 def symbol(kernel: Kernel) -> str:

@@ -18,7 +18,7 @@ _TARGET_COPTS = {
     "avxvnni": ["-mavx2", "-mfma", "-mavxvnni"],
     "avx512": _AVX512,
     "avx512vnni": _AVX512 + ["-mavx512vnni"],
-    "avx512vbmi": _AVX512 + ["-mavx512vnni", "-mavx512vbmi"],
+    "avx512vbmi": _AVX512 + ["-mavx512vnni", "-mavx512vbmi", "-mavx512vbmi2"],
 }
 
 # SIMDe's many inlined functions compile slowly, and run only in tests.

@@ -40,6 +40,30 @@ TF_PCONV_OUTLINE __m512i OutlinedPermute(__m512i order, __m512i a) {
 #undef _mm512_permutexvar_epi8
 #define _mm512_permutexvar_epi8 OutlinedPermute
 
+static inline __m512i CompressBytes(uint64_t mask, __m512i a) {
+  uint8_t from[64], to[64] = {0};
+  memcpy(from, &a, sizeof(from));
+  for (int i = 0, next = 0; i < 64; ++i) {
+    if (mask >> i & 1) to[next++] = from[i];
+  }
+  memcpy(&a, to, sizeof(to));
+  return a;
+}
+#undef _mm512_maskz_compress_epi8
+#define _mm512_maskz_compress_epi8 CompressBytes
+
+static inline __m512i LoadMaskedBytes(uint64_t mask, const uint8_t* from) {
+  uint8_t to[64] = {0};
+  for (int i = 0; i < 64; ++i) {
+    if (mask >> i & 1) to[i] = from[i];
+  }
+  __m512i result;
+  memcpy(&result, to, sizeof(to));
+  return result;
+}
+#undef _mm512_maskz_loadu_epi8
+#define _mm512_maskz_loadu_epi8 LoadMaskedBytes
+
 #define _mm512_shuffle_f32x4 simde_mm512_shuffle_f32x4
 
 static inline __m512 _mm512_cvtepi32_ps(__m512i a) {

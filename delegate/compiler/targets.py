@@ -76,9 +76,12 @@ _AVX2 = {
     "store_first4": "_mm256_storeu_si256((__m256i*)({0}), {1})",
     "load": "_mm256_load_si256((const __m256i*)({0}))",
     "load_any": "_mm256_loadu_si256((const __m256i*)({0}))",
+    # Signed bytes to 16 bits.
+    "widen8": "_mm256_cvtepi8_epi16(_mm_load_si128((const __m128i*)({0})))",
     "lane0": "_mm256_castsi256_si128({0})",
     "lane1": "_mm256_extracti128_si256({0}, 1)",
     "store": "_mm256_store_si256((__m256i*)({0}), {1})",
+    "store_any": "_mm256_storeu_si256((__m256i*)({0}), {1})",
     "xor": "_mm256_xor_si256({0}, {1})",
     "or": "_mm256_or_si256({0}, {1})",
     "splat8": "_mm256_set1_epi8({0})",
@@ -163,6 +166,7 @@ _AVX512 = {
     "lane2": "_mm512_extracti32x4_epi32({0}, 2)",
     "lane3": "_mm512_extracti32x4_epi32({0}, 3)",
     "store": "_mm512_store_si512({0}, {1})",
+    "store_any": "_mm512_storeu_si512({0}, {1})",
     "xor": "_mm512_xor_si512({0}, {1})",
     "or": "_mm512_or_si512({0}, {1})",
     "splat8": "_mm512_set1_epi8({0})",
@@ -257,7 +261,12 @@ TARGETS = {
             vector_bytes=64,
             vector="__m512i",
             float_vector="__m512",
-            operations={**_AVX512, "permute8": "_mm512_permutexvar_epi8({1}, {0})"},
+            operations={
+                **_AVX512,
+                "permute8": "_mm512_permutexvar_epi8({1}, {0})",
+                # The bytes at {1} whose bit is set in {0}; no others are read.
+                "compress8": ("_mm512_maskz_compress_epi8({0}, _mm512_maskz_loadu_epi8({0}, {1}))"),
+            },
         ),
     )
 }

@@ -41,7 +41,7 @@ uint32_t CpuFeatures() {
   if (avx512 && (saved & kZmm) == kZmm) {
     features |= kAvx512;
     if (Bit(ecx, 11)) features |= kAvx512Vnni;
-    if (Bit(ecx, 1)) features |= kAvx512Vbmi;
+    if (Bit(ecx, 1) && Bit(ecx, 6)) features |= kAvx512Vbmi;
   }
   if (eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) &&
       Bit(eax, 4)) {

@@ -13,7 +13,7 @@ enum CpuFeature : uint32_t {
   kAvxVnni = 1u << 1,     // 256-bit vpdpbusd in VEX encoding
   kAvx512 = 1u << 2,      // AVX-512 F, BW, DQ and VL
   kAvx512Vnni = 1u << 3,  // 512-bit vpdpbusd
-  kAvx512Vbmi = 1u << 4,  // 512-bit vpermb
+  kAvx512Vbmi = 1u << 4,  // 512-bit vpermb and, of VBMI2, vpcompressb
 };
 
 // The features of the processor this runs on.

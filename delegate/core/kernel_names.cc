@@ -10,6 +10,7 @@
 #include "delegate/core/cpu.h"
 #include "delegate/core/depthwise/kernel_table.h"
 #include "delegate/core/float/kernel_table.h"
+#include "delegate/core/gemv/kernel_table.h"
 #include "delegate/core/int8/kernel_table.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pointwise/kernel_table.h"
@@ -20,15 +21,16 @@ namespace {
 
 constexpr size_t kNamesInErrors = 3;
 
-// Calls `visit` with the table of kernels for the convolution.
+// Calls `visit` with each table of kernels for the convolution.
 template <typename Visit>
-void VisitTable(const ConvDescription& description, Visit visit) {
+void VisitTables(const ConvDescription& description, Visit visit) {
   const bool is_int8 = description.type() == DataType::kInt8;
   if (description.depthwise != nullptr) {
     visit(DepthwiseKernels(*description.depthwise));
   } else if (description.kernel_side() == 1) {
     is_int8 ? visit(native::kPointwiseKernels)
             : visit(native::kFloatPointwiseKernels);
+    visit(GemvKernels(description));
   } else {
     is_int8 ? visit(native::kInt8Kernels) : visit(native::kFloatKernels);
   }
@@ -64,7 +66,7 @@ void AddNames(const Kernel* const* table, Accepts accepts,
 
 std::vector<const char*> UsableKernels(const ConvDescription& description) {
   std::vector<const char*> names;
-  VisitTable(description, [&](const auto* const* table) {
+  VisitTables(description, [&](const auto* const* table) {
     const auto fits = [&](const auto& kernel) {
       return Fits(kernel, description);
     };
@@ -84,6 +86,8 @@ std::vector<const char*> UsableKernels() {
   add(native::kDepthwiseKernels);
   add(native::kFloatKernels);
   add(native::kFloatPointwiseKernels);
+  add(native::kGemvKernels);
+  add(native::kFloatGemvKernels);
   return names;
 }
 
@@ -133,14 +137,19 @@ const DepthwiseKernel* const* DepthwiseKernels(
              : kNone;
 }
 
+const GemvKernel* const* GemvKernels(const ConvDescription& description) {
+  return description.type() == DataType::kInt8 ? native::kGemvKernels
+                                               : native::kFloatGemvKernels;
+}
+
 Status UnusableKernel(const char* name, const ConvDescription& description) {
-  const char* reason = nullptr;
-  VisitTable(description, [&](const auto* const* table) {
+  const char* reason = "is not one for this type";
+  VisitTables(description, [&](const auto* const* table) {
     const auto* known = FindKernel(table, name);
-    reason = known == nullptr ? "is not one for this type"
-             : !CanRun(*known, CpuFeatures())
-                 ? "needs instructions that this processor lacks"
-                 : "does not compute these strides";
+    if (known == nullptr) return;
+    reason = CanRun(*known, CpuFeatures())
+                 ? "does not compute these strides"
+                 : "needs instructions that this processor lacks";
   });
   return Status::Error(
       "kernel \"%s\" %s; accepted for this convolution on this processor: %s",

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "delegate/core/depthwise/kernel.h"
+#include "delegate/core/gemv/kernel.h"
 #include "delegate/core/int8/kernel.h"
 #include "delegate/core/int8/patch.h"
 #include "delegate/core/pattern_conv.h"
@@ -25,6 +26,9 @@ inline bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
 
 // Those for depthwise convolutions: none for float32, nor for few channels.
 const DepthwiseKernel* const* DepthwiseKernels(const DepthwiseWeights& weights);
+
+// Those that compute 1x1 convolutions one pixel at a time, of their type.
+const GemvKernel* const* GemvKernels(const ConvDescription& description);
 
 // The error for a kernel that was asked for by name and cannot run the
 // convolution on this processor.

@@ -10,11 +10,13 @@
 #include "delegate/core/description.h"
 #include "delegate/core/float/conv.h"
 #include "delegate/core/float/kernel_table.h"
+#include "delegate/core/gemv/conv.h"
 #include "delegate/core/int8/conv.h"
 #include "delegate/core/int8/kernel_table.h"
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/kernel_names.h"
+#include "delegate/core/pointwise/conv.h"
 #include "delegate/core/pointwise/float_conv.h"
 #include "delegate/core/pointwise/int8_conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
@@ -108,30 +110,49 @@ std::unique_ptr<PatternConv> MakeDepthwise(const ConvDescription& description,
   return CreateDepthwiseConv(description, *kernels.front());
 }
 
+std::unique_ptr<PatternConv> MakePointwise(const ConvDescription& description,
+                                           const PatternConvOptions& options,
+                                           Status* status) {
+  const char* name =
+      IsSet(options.kernel) ? options.kernel : options.tuning.kernel;
+  if (!IsSet(name)) return CreateConvOfAnySize(description, options.tuning);
+  const auto gemv = GemvKernels(description);
+  if (FindKernel(gemv, name) != nullptr) {
+    constexpr Make<GemvKernel> make_gemv =
+        [](const ConvDescription& conv, std::vector<const GemvKernel*> kernels,
+           const ConvTuning&) {
+          return CreateGemvConv(conv, *kernels.front());
+        };
+    return MakeFrom(gemv, make_gemv, description, options, status);
+  }
+  if (description.type() == DataType::kFloat32) {
+    return MakeFrom(native::kFloatPointwiseKernels, CreateFloatPointwiseConv,
+                    description, options, status);
+  }
+  // Its tiles are not cut into blocks of channels.
+  constexpr Make<PointwiseKernel> make_int8 =
+      [](const ConvDescription& conv,
+         std::vector<const PointwiseKernel*> kernels, const ConvTuning&) {
+        return CreatePointwiseConv(conv, std::move(kernels));
+      };
+  return MakeFrom(native::kPointwiseKernels, make_int8, description, options,
+                  status);
+}
+
 std::unique_ptr<PatternConv> MakeForProcessor(
     const ConvDescription& description, const PatternConvOptions& options,
     Status* status) {
   if (description.depthwise != nullptr) {
     return MakeDepthwise(description, options, status);
   }
-  const bool is_int8 = description.weights->type == DataType::kInt8;
   if (description.weights->kernel_side == 1) {
-    // Its tiles are not cut into blocks of channels.
-    constexpr Make<PointwiseKernel> make_int8 =
-        [](const ConvDescription& conv,
-           std::vector<const PointwiseKernel*> kernels, const ConvTuning&) {
-          return CreatePointwiseConv(conv, std::move(kernels));
-        };
-    return is_int8 ? MakeFrom(native::kPointwiseKernels, make_int8, description,
-                              options, status)
-                   : MakeFrom(native::kFloatPointwiseKernels,
-                              CreateFloatPointwiseConv, description, options,
-                              status);
+    return MakePointwise(description, options, status);
   }
-  return is_int8 ? MakeFrom(native::kInt8Kernels, CreateInt8Conv, description,
-                            options, status)
-                 : MakeFrom(native::kFloatKernels, CreateFloatConv, description,
-                            options, status);
+  return description.weights->type == DataType::kInt8
+             ? MakeFrom(native::kInt8Kernels, CreateInt8Conv, description,
+                        options, status)
+             : MakeFrom(native::kFloatKernels, CreateFloatConv, description,
+                        options, status);
 }
 
 }  // namespace

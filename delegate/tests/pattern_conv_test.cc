@@ -19,8 +19,11 @@
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/kernel_names.h"
+#include "delegate/core/pointwise/conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
+#include "delegate/testing/conv_check.h"
 #include "delegate/testing/random_conv.h"
+#include "delegate/testing/row_ranges.h"
 
 namespace tf_pconv {
 namespace {
@@ -544,6 +547,33 @@ TEST(PatternConvTest, TuningChangesNoOutput) {
       options.kernel_side = kernel_side;
       options.channels = 80;
       ExpectTuningChangesNoOutput(options);
+    }
+  }
+}
+
+TEST(PatternConvTest, PointwiseKernelsFollowTheNumberOfPixels) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
+  for (DataType type : {DataType::kInt8, DataType::kFloat32}) {
+    RandomConvOptions options;
+    options.type = type;
+    options.kernel_side = 1;
+    options.filters = 21;
+    options.channels = 130;
+    const RandomConv random(options);
+    Status status;
+    const auto conv = PatternConv::Create(random.description(), {}, &status);
+    ASSERT_NE(conv, nullptr) << status.message();
+    const int few = FewPixels(type);
+    for (int pixels : {1, few + 1, few, 40, 1}) {
+      const ActivationShape input = {1, 1, pixels, options.channels};
+      const int count = pixels * options.channels;
+      SCOPED_TRACE(pixels);
+      ExpectLikeReference(random.description(), conv.get(), input,
+                          type == DataType::kInt8
+                              ? BytesOf(RandomInt8(count, pixels))
+                              : BytesOf(RandomFloat(count, pixels)));
+      const std::string name = conv->kernel_name();
+      EXPECT_EQ(name.find("gemv") != std::string::npos, pixels <= few) << name;
     }
   }
 }

@@ -7,7 +7,9 @@
 
 #include "delegate/core/cpu.h"
 #include "delegate/core/float/kernel_table.h"
+#include "delegate/core/gemv/cost.h"
 #include "delegate/core/kernel_choice.h"
+#include "delegate/core/pointwise/conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
 
 namespace tf_pconv {
@@ -59,6 +61,13 @@ constexpr double kCallNanoseconds = 2000;
 constexpr double kNearWeights = 1 << 20;
 constexpr double kFarWeight = 0.02;  // nanoseconds a byte
 
+// A byte of weights that many pixels do not share.
+constexpr double kNearWeight = 0.0115;
+
+double ValueBytes(const PatternWeights& weights) {
+  return weights.type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float);
+}
+
 double FarBytes(double weight_bytes) {
   return std::max(0.0, weight_bytes - kNearWeights);
 }
@@ -102,41 +111,58 @@ Tiles CutIntoTiles(int64_t pixels, const std::vector<const Kernel*>& kernels,
           tiles.pixels + last + fixed_share * (largest - last)};
 }
 
+// Of tiles, in nanoseconds.
+template <typename Kernel>
+double PredictTiles(const PatternWeights& weights, int64_t pixels,
+                    const std::vector<const Kernel*>& kernels,
+                    const Rates& rates) {
+  const Kernel& kernel = *kernels.front();
+  const Tiles tiles = CutIntoTiles(pixels, kernels, rates.fixed_share);
+  const double channels = GroupChannels(weights, kernel.group_size);
+  // Of a channel its offset, and a weight for each filter.
+  const double bytes =
+      channels * (sizeof(uint32_t) + ValueBytes(weights) * kernel.group_size);
+  return tiles.pixels * channels *
+             (rates.shared + rates.product * kernel.group_size) +
+         tiles.count * FarBytes(bytes) * kFarWeight +
+         double(pixels) * (weights.channels * rates.input +
+                           weights.filters * rates.output + rates.pixel);
+}
+
+double PredictDense(const PatternWeights& weights, int64_t pixels,
+                    const Rates& rates) {
+  const double products =
+      double(pixels) *
+      (double(weights.channels) * weights.filters * rates.dense_product +
+       weights.filters * rates.dense_output + rates.dense_pixel);
+  // Few pixels wait for the weights.
+  const double bytes =
+      double(weights.channels) * weights.filters * ValueBytes(weights);
+  return std::max(products, bytes * kNearWeight + FarBytes(bytes) * kFarWeight);
+}
+
 template <typename Kernel>
 double Predict(const PatternWeights& weights, const Geometry& geometry,
                const Kernel* const* table, uint32_t features) {
   const auto kernels = FastestKernels(table, features, weights.group_size);
   if (kernels.empty()) return kReferenceSpeedup;
-  const Kernel& kernel = *kernels.front();
   const auto rates = std::find_if(
       std::begin(kRates), std::end(kRates), [&](const Rates& entry) {
-        return entry.type == weights.type && entry.features == kernel.features;
+        return entry.type == weights.type &&
+               entry.features == kernels.front()->features;
       });
   if (rates == std::end(kRates)) return kReferenceSpeedup;
-
   const ActivationShape& output = geometry.output;
   const int64_t pixels = int64_t{output.batch} * output.height * output.width;
-  const Tiles tiles = CutIntoTiles(pixels, kernels, rates->fixed_share);
-  const double channels = GroupChannels(weights, kernel.group_size);
-  const double inputs = double(pixels) * weights.channels;
-  const double outputs = double(pixels) * weights.filters;
-  // Of a channel its offset, and a weight for each filter.
-  const int filter_bytes = weights.type == DataType::kInt8 ? 1 : 4;
-  const double weight_bytes =
-      channels * (sizeof(uint32_t) + filter_bytes * kernel.group_size);
-  // Few pixels wait for the weights.
-  const double dense = std::max(
-      inputs * weights.filters * rates->dense_product +
-          outputs * rates->dense_output + pixels * rates->dense_pixel,
-      FarBytes(double(filter_bytes) * weights.filters * weights.channels) *
-          kFarWeight);
-  const double sparse =
-      tiles.pixels * channels *
-          (rates->shared + rates->product * kernel.group_size) +
-      tiles.count * FarBytes(weight_bytes) * kFarWeight +
-      inputs * rates->input + outputs * rates->output + pixels * rates->pixel +
-      kCallNanoseconds;
-  return dense / sparse;
+  double sparse;
+  if (pixels <= FewPixels(weights.type)) {
+    double bytes;
+    sparse = PredictGemv(weights, pixels, features, &bytes);
+    sparse += FarBytes(bytes) * kFarWeight;
+  } else {
+    sparse = PredictTiles(weights, pixels, kernels, *rates);
+  }
+  return PredictDense(weights, pixels, *rates) / (sparse + kCallNanoseconds);
 }
 
 }  // namespace
