@@ -81,7 +81,8 @@ class TestFormats:
         model = small()
         content, report = convert(model, "dense", int8)
         assert content == by_tensorflow(model, int8)
-        assert [row.delegate for row in report.convolutions] == ["never", *["where faster"] * 2, "never"]
+        delegate = [row.delegate for row in report.convolutions]
+        assert delegate == ["never", *["where faster"] * 2, "never"]
 
     def test_fkw_unpacks_to_what_tensorflow_returns(self, int8):
         model = small()

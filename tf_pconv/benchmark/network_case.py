@@ -28,6 +28,7 @@ COMPRESSIONS = {
 }
 """At which the suite prunes each network."""
 
+_WITH_HIDDEN_DENSE = ("vgg16",)  # Networks whose classifier is not their only Dense layer.
 _SAMPLES = 4
 
 
@@ -39,7 +40,8 @@ class NetworkCase:
         network: One of `NAMES`; names without a side are for 224x224 images.
         dtype: `"int8"` (quantised by TensorFlow's converter) or `"float32"`.
         group_size: Filters that share patterns and connectivity.
-        compression: Of the convolutions, as in `PatternConfig`; 1: the network stays dense.
+        compression: As in `PatternConfig`, of convolutions and hidden fully-connected layers; 1:
+            the network stays dense.
 
     Raises:
         ValueError: An attribute out of range.
@@ -80,7 +82,8 @@ class NetworkCase:
         """How it is pruned, such as `int8 group 4 8x`."""
         if not self.pruned:
             return f"{self.dtype} dense"
-        return f"{self.dtype} group {self.group_size} {self.compression:g}x"
+        hidden = ", hidden Dense too" if self.network in _WITH_HIDDEN_DENSE else ""
+        return f"{self.dtype} group {self.group_size} {self.compression:g}x{hidden}"
 
 
 def build_network(
@@ -130,17 +133,11 @@ def _convert(case: NetworkCase, seed: int) -> bytes:
 
 def _prune(model: keras.Model, case: NetworkCase, random: np.random.Generator) -> None:
     """Sets to zero what the plan prunes; the groups are scattered over the filters."""
-    import keras
-
-    from tf_pconv.config import LayerRule, PatternConfig
+    from tf_pconv.config import PatternConfig
     from tf_pconv.planning import plan
     from tf_pconv.target import pruning_target
 
-    config = PatternConfig(
-        compression=case.compression,
-        group_size=case.group_size,
-        rules=(LayerRule(keras.layers.Dense, skip=True),),
-    )
+    config = PatternConfig(compression=case.compression, group_size=case.group_size)
     for row in plan(model, config).pruned:
         assert row.config is not None
         kernel = row.layer.kernel
