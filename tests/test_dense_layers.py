@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from delegated_models import DELEGATED, open_delegated, open_reference, random_input, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
@@ -18,6 +19,8 @@ from tf_pconv import (
     strip_pruning,
     update_pattern_step,
 )
+from tf_pconv.lite import TFLiteConverter
+from tf_pconv.lite.full_integer import request_int8
 from tf_pconv.methods import Magnitude
 from tf_pconv.pruning import pattern_wrappers
 from tf_pconv.schedules import PolynomialDecay, targets
@@ -207,3 +210,49 @@ class TestLora:
         layer = strip_pruning(prune_once(layers.Dense(8, name="fc"), (None, INPUTS)))
         layer.enable_lora(2)
         assert layer(np.zeros((1, INPUTS), "float32")).shape == (1, 8)
+
+
+@pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
+def test_quantised_while_it_is_pruned_is_an_error():
+    pruned = prune_patterns(perceptron(), config())
+    update_pattern_step(pruned)
+    stripped = strip_pruning(pruned)
+    pruned.quantize("int8")
+    with pytest.raises(ValueError, match=r"'fc1' is being pruned.*quantise after tf_pconv.strip"):
+        pruned(np.zeros((1, INPUTS), "float32"))
+    stripped.quantize("int8")
+    assert stripped(np.zeros((1, INPUTS), "float32")).shape == (1, CLASSES)
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+@pytest.mark.parametrize("inputs", [(4, 4, 3), (3, 48)], ids=["after flatten", "rank 3"])
+def test_trained_layers_run_in_the_delegate(inputs, int8, rng, delegate, capfd):
+    model = keras.Sequential(
+        [
+            keras.Input(inputs),
+            *([layers.Flatten()] if len(inputs) == 3 else []),
+            layers.Dense(32, activation="relu", name="fc1"),
+            layers.Dense(24, activation="relu", name="fc2"),
+            *([layers.GlobalAveragePooling1D()] if len(inputs) == 2 else []),
+            layers.Dense(CLASSES, name="head"),
+        ]
+    )
+    rules = (LayerRule("fc1", skip=False), LayerRule("fc2", skip=False))
+    pruned = compile_model(prune_patterns(model, config(rules=rules)))
+    x, y = data(rng, 64, inputs)
+    pruned.fit(x, y, batch_size=8, verbose=0, callbacks=[UpdatePatternStep()])
+    model = strip_pruning(pruned)
+    converter = TFLiteConverter.from_keras_model(model)
+    converter.min_speedup = 0  # these layers are small
+    if int8:
+        request_int8(converter, lambda: ([image[None]] for image in x))
+    content = converter.convert()
+    assert [row.shape[0] for row in converter.report.packed] == [32, 24]
+    image = random_input(rng, content, (1, *inputs)) if int8 else x[:1]
+    actual = run(open_delegated(content), image)
+    assert int(DELEGATED.findall(capfd.readouterr().err)[-1][0]) >= 2
+    if int8:
+        expected = run(open_reference(content), image)
+        np.testing.assert_allclose(actual, expected, atol=2)
+    else:
+        np.testing.assert_allclose(actual, model(image), rtol=1e-4, atol=1e-5)

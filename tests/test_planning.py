@@ -7,7 +7,17 @@ import pytest
 from keras import layers
 from small_models import sequential
 
-from tf_pconv import LayerRule, PatternConfig, plan, prune_patterns
+from tf_pconv import LayerRule, PatternConfig, plan, prune_patterns, runtime
+
+
+@pytest.fixture(autouse=True)
+def no_library(monkeypatch):
+    """What the delegate cannot take is known without it; tests/test_acceleration.py asks it."""
+
+    def missing():
+        raise FileNotFoundError
+
+    monkeypatch.setattr(runtime, "delegate_path", missing)
 
 
 def model_of(*middle, channels=16, head=True):
@@ -121,6 +131,23 @@ class TestDense:
         row = plan(perceptron(256), PatternConfig(compression=8.0))["fc1"]
         assert row.action == "32 of 256 kernels, groups of 4"
         assert (row.shape, row.weights, row.kept) == ((256, 256), 256 * 256, 32 * 256)
+        assert row.accelerated
+
+    @pytest.mark.parametrize(
+        ("shape", "compression", "reason"),
+        [
+            ((256,), 1.5, "keeps more than half"),
+            ((2, 2, 256), 8.0, ""),
+            ((2, 2, 2, 256), 8.0, "inputs of 5 dimensions"),
+            ((65_536,), 8.0, "more than 65,535 inputs"),
+        ],
+    )
+    def test_reason_is_given_where_the_delegate_does_not_help(self, shape, compression, reason):
+        model = keras.Sequential(
+            [keras.Input(shape), layers.Dense(256, name="fc"), layers.Dense(4)]
+        )
+        row = plan(model, PatternConfig(compression=compression))["fc"]
+        assert (row.pruned, row.accelerated, row.reason) == (True, not reason, reason)
 
     def test_classifier_and_small_layers_are_left_dense(self):
         planned = plan(perceptron(256, 255), PatternConfig())

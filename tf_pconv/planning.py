@@ -9,25 +9,18 @@ from typing import Any
 
 import keras
 
+from tf_pconv.acceleration import predict_acceleration
 from tf_pconv.config import PatternConfig
 from tf_pconv.keras_internals import flatten_layers
 from tf_pconv.report import render_plan
-from tf_pconv.support import (
-    acceleration_condition,
-    acceleration_refusal,
-    is_exact_class,
-    pruning_refusal,
-)
-from tf_pconv.target import PruningTarget, pruning_target
+from tf_pconv.support import is_exact_class, pruning_refusal
+from tf_pconv.target import pruning_target
 from tf_pconv.wrappers import PatternWrapper
 
 LEFT_DENSE = "left dense"
 
 LEAST_DENSE_WEIGHTS = 65_536
 """Weights from which a Dense layer is pruned by default."""
-
-MOST_KEPT = 0.5
-"""Share of 1x1 kernels kept up to which the delegate takes a layer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,24 +272,15 @@ def _plan_layer(
             config=None,
         )
     target = pruning_target(layer, layer_config)
-    refusal = acceleration_refusal(layer) or _density_refusal(target)
+    acceleration = predict_acceleration(layer, target)
     return LayerPlan(
         **common,
         action=target.description,
         kept=target.weights_kept,
-        accelerated=not refusal,
-        reason=refusal or acceleration_condition(layer),
+        accelerated=acceleration.accelerated,
+        reason=acceleration.reason,
         config=layer_config,
     )
-
-
-def _density_refusal(target: PruningTarget) -> str:
-    """Returns why a layer without patterns keeps too much to be accelerated, or nothing."""
-    channels = target.shape[-2]
-    kernels = channels if target.kernels is None else target.kernels
-    if target.library is None and kernels > MOST_KEPT * channels:
-        return "keeps more than half"
-    return ""
 
 
 def _refusal(found: _Found, skip: bool | None, default: str) -> str:

@@ -1,4 +1,4 @@
-"""Which layers can be pruned, and which of them this version's delegate accelerates."""
+"""Which layers can be pruned, and why others cannot."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typing import Any
 import keras
 
 from tf_pconv.patterns import SIDE
-
-MAXIMUM_STRIDE = 2
-"""Largest stride that the delegate takes (docs/fkw.md)."""
 
 _PRUNABLE = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
@@ -38,46 +35,6 @@ def pruning_refusal(layer: Any) -> str | None:
         return "LoRA is enabled"
     is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     if is_depthwise and tuple(layer.kernel_size) != (SIDE, SIDE):
-        return f"depthwise {_size(layer)}; patterns are 3x3"
+        size = "x".join(str(side) for side in layer.kernel_size)
+        return f"depthwise {size}; patterns are 3x3"
     return None
-
-
-def acceleration_refusal(layer: keras.Layer) -> str | None:
-    """Returns why the delegate does not take a pruned layer, or None."""
-    if isinstance(layer, keras.layers.Dense):
-        return "fully connected"
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return _depthwise_refusal(layer) or _steps_refusal(layer)
-    if tuple(layer.kernel_size) not in ((SIDE, SIDE), (1, 1)):
-        return f"{_size(layer)} kernels"
-    if layer.groups != 1:
-        return f"{layer.groups} convolution groups"
-    return _steps_refusal(layer)
-
-
-def acceleration_condition(layer: keras.Layer) -> str:
-    """Returns on which condition the delegate takes a layer that it can take, or nothing."""
-    return "in int8" if isinstance(layer, keras.layers.DepthwiseConv2D) else ""
-
-
-def _depthwise_refusal(layer: keras.layers.DepthwiseConv2D) -> str | None:
-    from tf_pconv.lite.convolutions import DEPTHWISE_LEAST_CHANNELS
-
-    if layer.depth_multiplier != 1:
-        return f"depth multiplier {layer.depth_multiplier}"
-    channels = layer.kernel.shape[2]
-    if channels < DEPTHWISE_LEAST_CHANNELS:
-        return f"{channels} channels"
-    return None
-
-
-def _steps_refusal(layer: keras.Layer) -> str | None:
-    if any(rate != 1 for rate in layer.dilation_rate):
-        return f"dilation {max(layer.dilation_rate)}"
-    if any(stride > MAXIMUM_STRIDE for stride in layer.strides):
-        return f"stride {max(layer.strides)}"
-    return None
-
-
-def _size(layer: keras.Layer) -> str:
-    return "x".join(str(side) for side in layer.kernel_size)

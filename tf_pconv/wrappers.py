@@ -104,6 +104,8 @@ class PatternWrapper(keras.layers.Wrapper):
         """The dense kernel of the layer, (kh, kw, in, out), or (in, out) of a Dense layer."""
         if getattr(self.layer, "lora_enabled", False):
             raise ValueError(_no_lora(self.name))
+        if self.layer.dtype_policy.quantization_mode is not None:
+            raise ValueError(_not_yet(self.name, "its kernel was quantised", "quantise"))
         return self.layer.kernel
 
     @property
@@ -303,9 +305,13 @@ def begin_steps(wrappers: Sequence[PatternWrapper], count: int = 1) -> None:
 
 
 def _no_lora(name: str) -> str:
+    return _not_yet(name, "LoRA adds to its kernel what is not", "enable LoRA")
+
+
+def _not_yet(name: str, change: str, remedy: str) -> str:
     return (
-        f"The layer '{name}' is being pruned, and LoRA adds to its kernel what is not: enable LoRA "
-        "after tf_pconv.strip_pruning, or leave the layer dense with LayerRule(..., skip=True)."
+        f"The layer '{name}' is being pruned, and {change}: {remedy} after "
+        "tf_pconv.strip_pruning, or leave the layer dense with LayerRule(..., skip=True)."
     )
 
 

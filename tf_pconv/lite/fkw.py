@@ -237,6 +237,6 @@ def _check_channels(index: np.ndarray, kernel_groups: np.ndarray, channels: int)
         raise ValueError(
             f"FKW section index names input channel {index.max()}; accepted: 0 to {channels - 1}."
         )
-    places = kernel_groups * channels + index
-    if len(np.unique(places)) != len(places):
+    places = np.sort(kernel_groups * channels + index)
+    if np.any(places[1:] == places[:-1]):
         raise ValueError("FKW section index names an input channel twice in one group.")

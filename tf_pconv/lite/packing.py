@@ -193,7 +193,8 @@ def _leave_slow(
         operator = graph.operators[conv.operator]
         gain = predict_least_speedup(
             encoded[_weights_key(conv)],
-            conv.options,
+            conv.stride,
+            conv.options.padding == schema().Padding.SAME,
             shape_signature(graph.tensors[operator.inputs[0]]),
         )
         if gain is not None and gain < min_speedup:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from tf_pconv.lite.flatbuffer import schema
 
 UNKNOWN_SIDE = 32
 """Stands for a height or width that only an input decides."""
 
 
-def predict_least_speedup(fkw: bytes, options: Any, input_shape: Sequence[int]) -> float | None:
+def predict_least_speedup(
+    fkw: bytes, strides: Sequence[int], is_padding_same: bool, input_shape: Sequence[int]
+) -> float | None:
     """Predicts the gain of a packed convolution over a dense one, whatever the processor.
 
     Args:
         fkw: Its weights.
-        options: Its `Conv2DOptionsT`.
+        strides: Its vertical and horizontal stride.
+        is_padding_same: Whether its padding is SAME, not VALID.
         input_shape: Batch, height, width and channels; -1 where only an input decides. Dimensions
             that lack lie between the batch and the others.
 
@@ -42,9 +42,8 @@ def predict_least_speedup(fkw: bytes, options: Any, input_shape: Sequence[int]) 
         max(batch, least_batch),
         UNKNOWN_SIDE if height == -1 else height,
         UNKNOWN_SIDE if width == -1 else width,
-        options.strideH,
-        options.strideW,
-        options.padding == schema().Padding.SAME,
+        *strides,
+        is_padding_same,
     )
 
 
