@@ -156,7 +156,7 @@ def test_operator_that_is_not_translated_is_named(rng):
     model = keras.Sequential([keras.Input((4, 4, 3), batch_size=1), keras.layers.Softmax()])
     translated = graph.read_graph(convert(model, "float32", None))
     with pytest.raises(EngineError, match="the operator SOFTMAX is not translated to ncnn"):
-        ncnn_model.to_ncnn(translated)
+        ncnn_model.NcnnWriter(translated)
 
 
 def test_arithmetic_that_saturates_is_not_exact(monkeypatch):
@@ -213,7 +213,7 @@ def test_activation_that_the_range_does_not_imply_is_written(rng):
     def kinds(zero_point):
         conv = model_builder.Conv(weights, scales, bias, (0.1, zero_point), activation="RELU")
         model = model_builder.chain(conv, side=4, quantization=(0.1, 0)).serialize()
-        made = onnx.load_from_string(onnx_model.to_onnx(graph.read_graph(model)))
+        made = onnx.load_from_string(onnx_model.OnnxWriter(graph.read_graph(model)).serialize())
         return [node.op_type for node in made.graph.node]
 
     assert "Relu" not in kinds(-128)

@@ -67,6 +67,11 @@ class Operator:
     options: Any
 
     @property
+    def source(self) -> Tensor:
+        """The first thing that it reads."""
+        return self.inputs[0]
+
+    @property
     def activation(self) -> str:
         """`NONE`, `RELU` or `RELU6`."""
         value = getattr(self.options, "fusedActivationFunction", 0)
@@ -96,7 +101,7 @@ class Operator:
         before, after = [0, 0], [0, 0]
         if self.options.padding == flatbuffer.schema().Padding.SAME:
             for axis in range(2):
-                side, stride = self.inputs[0].shape[1 + axis], self.strides[axis]
+                side, stride = self.source.shape[1 + axis], self.strides[axis]
                 reach = (kernel[axis] - 1) * self.dilations[axis] + 1
                 total = max(0, (-(-side // stride) - 1) * stride + reach - side)
                 before[axis], after[axis] = total // 2, total - total // 2

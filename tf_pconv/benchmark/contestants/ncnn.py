@@ -11,7 +11,7 @@ import numpy as np
 
 from tf_pconv.benchmark.contestants.contestant import Contestant, EngineError
 from tf_pconv.benchmark.contestants.graph import read_graph, to_nchw, to_nhwc
-from tf_pconv.benchmark.contestants.ncnn_model import to_ncnn
+from tf_pconv.benchmark.contestants.ncnn_model import NcnnWriter
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,7 +26,7 @@ class Ncnn(Contestant):
         import ncnn
 
         graph = read_graph(model)
-        description, weights = to_ncnn(graph)
+        description, weights = NcnnWriter(graph).serialize()
         self._inputs = [tensor.name for tensor in graph.inputs]
         self._outputs = [(tensor.name, tensor.shape) for tensor in graph.outputs]
         self._net = ncnn.Net()

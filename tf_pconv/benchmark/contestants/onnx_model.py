@@ -1,13 +1,16 @@
-"""Writes a `.tflite` as ONNX: float32, or int8 with the very same quantisation (QDQ)."""
+"""Writes a `.tflite` as ONNX: float32, or int8 with the very same quantisation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tf_pconv.benchmark.contestants.contestant import EngineError
-from tf_pconv.benchmark.contestants.graph import Graph, Operator, Tensor, to_nchw
+from tf_pconv.benchmark.contestants.graph import Graph, Operator, Pads, Tensor, to_nchw
+from tf_pconv.benchmark.contestants.translation import Filters, Window, Writer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -15,47 +18,56 @@ if TYPE_CHECKING:
 _OPSET = 17
 _IR_VERSION = 8
 
-UNSIGNED_OFFSET = 128
-"""What separates the int8 activations of a `.tflite` from uint8 ones of the same values."""
+_UNSIGNED_OFFSET = 128
 
 
-def to_onnx(graph: Graph, *, unsigned: bool = False) -> bytes:
-    """Returns an ONNX model that computes what a graph computes, in NCHW.
+class _Step(NamedTuple):
+    """A node that reads what the one before wrote, and further inputs."""
+
+    kind: str
+    inputs: Sequence[str] = ()
+    attributes: Mapping[str, Any] = MappingProxyType({})
+
+
+def to_unsigned(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Returns the uint8 activation that stands for an int8 one; others stay as they are."""
+    return value.view(np.uint8) ^ _UNSIGNED_OFFSET if value.dtype == np.int8 else value
+
+
+def to_signed(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Returns the int8 activation that a uint8 one stands for; others stay as they are."""
+    return (value ^ _UNSIGNED_OFFSET).view(np.int8) if value.dtype == np.uint8 else value
+
+
+class OnnxWriter(Writer):
+    """Writes a model that computes what a graph computes, in NCHW.
 
     Quantised tensors pass between operators as 8-bit integers; each operator stands between
-    DequantizeLinear and QuantizeLinear, which engines fuse into integer kernels.
+    DequantizeLinear and QuantizeLinear (QDQ), which engines fuse into integer kernels.
 
     Args:
         graph: The graph.
-        unsigned: Whether quantised activations are uint8, `UNSIGNED_OFFSET` higher, not int8.
+        unsigned: Whether quantised activations are uint8, see `to_unsigned`.
 
     Raises:
         EngineError: An operator that is not translated.
     """
-    writer = _Writer(unsigned)
-    for operator in graph.operators:
-        writer.add(operator)
-    return writer.serialize(graph)
 
+    format = "ONNX"
 
-class _Writer:
-    def __init__(self, unsigned: bool) -> None:
+    def __init__(self, graph: Graph, *, unsigned: bool = False) -> None:
         import onnx
 
         self._onnx = onnx
         self._dtype: Any = np.uint8 if unsigned else np.int8
-        self._offset = UNSIGNED_OFFSET if unsigned else 0
+        self._offset = _UNSIGNED_OFFSET if unsigned else 0
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._graph = graph
+        self.add(graph)
 
-    def add(self, operator: Operator) -> None:
-        """Adds an operator."""
-        translate = _TRANSLATIONS.get(operator.kind)
-        if translate is None:
-            raise EngineError(f"the operator {operator.kind} is not translated to ONNX.")
-        translate(self, operator)
-
-    def serialize(self, graph: Graph) -> bytes:
+    def serialize(self) -> bytes:
+        """Returns the bytes of the file."""
         helper = self._onnx.helper
 
         def values(tensors: tuple[Tensor, ...]) -> list[Any]:
@@ -64,103 +76,74 @@ class _Writer:
                 for tensor in tensors
             ]
 
-        made = helper.make_graph(
-            self._nodes, "model", values(graph.inputs), values(graph.outputs), self._constants
-        )
+        inputs, outputs = values(self._graph.inputs), values(self._graph.outputs)
+        made = helper.make_graph(self._nodes, "model", inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", _OPSET)]
         model = helper.make_model(made, opset_imports=opsets, ir_version=_IR_VERSION)
         return model.SerializeToString()
 
-    def convolution(self, operator: Operator, *, depthwise: bool = False) -> None:
-        source, weights, *bias = operator.inputs
-        # Filters, height, width, channels; depthwise: 1, height, width, filters.
-        order = (3, 0, 1, 2) if depthwise else (0, 3, 1, 2)
-        inputs = [self._real(source), self._weights(weights, weights.constant.transpose(order))]
-        kernel = weights.shape[1:3]
-        self._compute(
-            operator,
-            "Conv",
-            inputs + self._bias(bias, source, weights),
-            kernel_shape=kernel,
-            strides=operator.strides,
-            dilations=operator.dilations,
-            pads=operator.pads(kernel),
-            group=source.shape[3] if depthwise else 1,
-        )
+    def convolution(
+        self, operator: Operator, filters: Filters, window: Window, groups: int
+    ) -> None:
+        """See `Writer`."""
+        inputs = [self._real(operator.source), *self._real_filters(operator, filters)]
+        self._compute(operator, _Step("Conv", inputs, {"group": groups, **_attributes(window)}))
 
-    def depthwise(self, operator: Operator) -> None:
-        self.convolution(operator, depthwise=True)
+    def fully_connected(self, operator: Operator, filters: Filters) -> None:
+        """See `Writer`."""
+        source = self._real(operator.source, self._flat(operator.source))
+        inputs = [source, *self._real_filters(operator, filters)]
+        self._compute(operator, _Step("Gemm", inputs, {"transB": 1}))
 
-    def fully_connected(self, operator: Operator) -> None:
-        source, weights, *bias = operator.inputs
-        name = self._flat(source)
-        inputs = [self._real(source, name), self._weights(weights, weights.constant)]
-        self._compute(operator, "Gemm", inputs + self._bias(bias, source, weights), transB=1)
-
-    def max_pool(self, operator: Operator) -> None:
-        kernel = (operator.options.filterHeight, operator.options.filterWidth)
-        self._compute(
-            operator,
-            "MaxPool",
-            [self._real(operator.inputs[0])],
-            kernel_shape=kernel,
-            strides=operator.strides,
-            pads=operator.pads(kernel),
-        )
+    def max_pool(self, operator: Operator, window: Window) -> None:
+        """See `Writer`."""
+        inputs = [self._real(operator.source)]
+        self._compute(operator, _Step("MaxPool", inputs, _attributes(window)))
 
     def mean(self, operator: Operator) -> None:
-        source, axes = operator.inputs
-        if len(source.shape) != 4 or sorted(axes.constant.ravel() % 4) != [1, 2]:
-            raise EngineError("MEAN is translated over height and width only.")
-        pooled = operator.output.name + "_pooled"
-        self._compute(operator, "GlobalAveragePool", [self._real(source)], result=pooled)
-        kind = "Identity" if len(operator.output.shape) == 4 else "Flatten"
-        self._node(kind, [pooled], operator.output.name)
+        """See `Writer`."""
+        last = [_Step("Flatten")] if len(operator.output.shape) == 2 else []
+        pool = _Step("GlobalAveragePool", [self._real(operator.source)])
+        self._compute(operator, pool, last=last)
 
     def addition(self, operator: Operator) -> None:
-        if any(tensor.data is not None for tensor in operator.inputs):
-            raise EngineError("ADD of a constant is not translated.")
-        self._compute(operator, "Add", [self._real(tensor) for tensor in operator.inputs])
+        """See `Writer`."""
+        self._compute(operator, _Step("Add", [self._real(tensor) for tensor in operator.inputs]))
 
-    def pad(self, operator: Operator) -> None:
-        source, amounts = operator.inputs
-        before, after = amounts.constant.T
-        sides = np.concatenate([before[[0, 3, 1, 2]], after[[0, 3, 1, 2]]]).astype(np.int64)
-        name = self._constant(amounts.name, sides)
-        self._compute(operator, "Pad", [self._real(source), name], mode="constant")
+    def pad(self, operator: Operator, pads: Pads) -> None:
+        """See `Writer`."""
+        top, left, bottom, right = pads
+        sides = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+        amounts = self._constant(operator.output.name + "_pads", sides)
+        self._compute(operator, _Step("Pad", [self._real(operator.source), amounts]))
 
-    def reshape(self, operator: Operator) -> None:
-        if len(operator.output.shape) != 2:
-            raise EngineError("RESHAPE is translated to two dimensions only.")
-        name = self._flat(operator.inputs[0])
-        self._node("Identity", [name], operator.output.name)
+    def flatten(self, operator: Operator) -> None:
+        """See `Writer`."""
+        self._node("Identity", [self._flat(operator.source)], operator.output.name)
 
-    def _compute(
-        self,
-        operator: Operator,
-        kind: str,
-        inputs: list[str],
-        result: str = "",
-        **attributes: Any,
-    ) -> None:
-        """Adds an operator on real numbers, its activation, and the quantisation behind them."""
-        output = operator.output
-        result = result or output.name
-        activation = "" if _implied(operator) else operator.activation
-        quantized = output.scales is not None
-        name = result + "_computed" if activation or quantized else result
-        self._node(kind, inputs, name, **attributes)
-        if activation:
-            computed, name = name, result + "_activated" if quantized else result
-            if activation == "RELU":
-                self._node("Relu", [computed], name)
-            else:
-                limits = [
-                    self._constant(f"{name}_{limit}", np.float32(limit)) for limit in (0.0, 6.0)
-                ]
-                self._node("Clip", [computed, *limits], name)
-        if quantized:
-            self._node("QuantizeLinear", [name, *self._quantization(output)], result)
+    def _compute(self, operator: Operator, *steps: _Step, last: Sequence[_Step] = ()) -> None:
+        """Adds steps to real numbers, activation, quantisation, and what follows it."""
+        result = operator.output.name
+        every = [*steps, *self._activation(operator), *self._quantize(operator.output), *last]
+        inputs: list[str] = []
+        for place, step in enumerate(every):
+            name = result if place == len(every) - 1 else f"{result}_{step.kind}"
+            self._node(step.kind, [*inputs, *step.inputs], name, **step.attributes)
+            inputs = [name]
+
+    def _activation(self, operator: Operator) -> list[_Step]:
+        if _implied(operator):
+            return []
+        if operator.activation == "RELU":
+            return [_Step("Relu")]
+        name = operator.output.name
+        limits = [self._constant(f"{name}_{limit:g}", np.float32(limit)) for limit in (0.0, 6.0)]
+        return [_Step("Clip", limits)]
+
+    def _quantize(self, tensor: Tensor) -> list[_Step]:
+        return (
+            [] if tensor.scales is None else [_Step("QuantizeLinear", self._quantization(tensor))]
+        )
 
     def _real(self, tensor: Tensor, name: str = "") -> str:
         """Returns the name of the real values of an activation."""
@@ -183,23 +166,21 @@ class _Writer:
         self._node("Flatten", [name], flat)
         return flat
 
-    def _weights(self, weights: Tensor, values: npt.NDArray[Any]) -> str:
-        if weights.scales is None:
-            return self._constant(weights.name, values)
-        return self._dequantized(weights.name, values, weights.scales)
+    def _real_filters(self, operator: Operator, filters: Filters) -> list[str]:
+        """Returns the names of the real values of weights and, if there is one, bias."""
+        weights, bias = filters.weights, filters.bias
+        names = [self._real_constant(weights.name, filters.values, weights.scales)]
+        if bias is not None:
+            scales = filters.scales(operator.source)
+            names.append(self._real_constant(bias.name, bias.constant, scales))
+        return names
 
-    def _bias(self, bias: list[Tensor], source: Tensor, weights: Tensor) -> list[str]:
-        if not bias:
-            return []
-        if weights.scales is None or source.scales is None:
-            return [self._constant(bias[0].name, bias[0].constant)]
-        scales = source.scales * weights.scales
-        return [self._dequantized(bias[0].name, bias[0].constant, scales)]
-
-    def _dequantized(
-        self, name: str, values: npt.NDArray[Any], scales: npt.NDArray[np.float32]
+    def _real_constant(
+        self, name: str, values: npt.NDArray[Any], scales: npt.NDArray[np.float32] | None
     ) -> str:
-        """Adds quantised constants, with one scale or one for each filter."""
+        """Adds constants; quantised ones have one scale or one for each filter."""
+        if scales is None:
+            return self._constant(name, values)
         per_filter = len(scales) > 1
         scales = scales if per_filter else scales[0]
         inputs = [
@@ -212,6 +193,7 @@ class _Writer:
         return name + "_real"
 
     def _quantization(self, tensor: Tensor) -> list[str]:
+        """Returns the names of scale and zero point."""
         assert tensor.scales is not None
         place = f"{tensor.name}_{len(self._constants)}"
         return [
@@ -232,16 +214,76 @@ class _Writer:
         return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
-_TRANSLATIONS = {
-    "CONV_2D": _Writer.convolution,
-    "DEPTHWISE_CONV_2D": _Writer.depthwise,
-    "FULLY_CONNECTED": _Writer.fully_connected,
-    "MAX_POOL_2D": _Writer.max_pool,
-    "MEAN": _Writer.mean,
-    "ADD": _Writer.addition,
-    "PAD": _Writer.pad,
-    "RESHAPE": _Writer.reshape,
-}
+class IntegerOnnxWriter(OnnxWriter):
+    """Writes quantised products as ConvInteger and MatMulInteger; activations are uint8."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph, unsigned=True)
+
+    def convolution(
+        self, operator: Operator, filters: Filters, window: Window, groups: int
+    ) -> None:
+        """See `Writer`."""
+        if filters.weights.scales is None:
+            super().convolution(operator, filters, window, groups)
+            return
+        source = self._quantized(operator.source)
+        settings = {"group": groups, **_attributes(window)}
+        self._multiply(operator, source, filters, "ConvInteger", (-1, 1, 1), settings)
+
+    def fully_connected(self, operator: Operator, filters: Filters) -> None:
+        """See `Writer`."""
+        if filters.weights.scales is None:
+            super().fully_connected(operator, filters)
+            return
+        turned = dataclasses.replace(filters, values=filters.values.T)
+        source = self._flat(operator.source)
+        self._multiply(operator, source, turned, "MatMulInteger", (-1,), {})
+
+    def _multiply(
+        self,
+        operator: Operator,
+        source: str,
+        filters: Filters,
+        kind: str,
+        per_filter: tuple[int, ...],
+        settings: dict[str, Any],
+    ) -> None:
+        """Adds a product of integers, bias and scales; `per_filter` shapes the latter."""
+        weights, bias = filters.weights, filters.bias
+        zero_point = self._quantization(operator.source)[1]
+        zero = self._constant(weights.name + "_zero", np.int8(0))
+        values = self._constant(weights.name, filters.values)
+        steps = [_Step(kind, [source, values, zero_point, zero], settings)]
+        if bias is not None:
+            numbers = self._constant(bias.name, bias.constant.reshape(per_filter))
+            steps.append(_Step("Add", [numbers]))
+        scales = filters.scales(operator.source)
+        assert scales is not None
+        factor = self._constant(weights.name + "_scale", scales.reshape(per_filter))
+        steps += [_Step("Cast", [], {"to": self._onnx.TensorProto.FLOAT}), _Step("Mul", [factor])]
+        self._compute(operator, *steps)
+
+    def _quantized(self, tensor: Tensor) -> str:
+        """Returns the name of a quantised activation, an input through a QuantizeLinear of its own.
+
+        DeepSparse takes over from there.
+        """
+        if tensor not in self._graph.inputs:
+            return tensor.name
+        quantized = f"{tensor.name}_quantized"
+        inputs = [self._real(tensor), *self._quantization(tensor)]
+        self._node("QuantizeLinear", inputs, quantized)
+        return quantized
+
+
+def _attributes(window: Window) -> dict[str, Any]:
+    return {
+        "kernel_shape": window.kernel,
+        "strides": window.strides,
+        "dilations": window.dilations,
+        "pads": window.pads,
+    }
 
 
 def _implied(operator: Operator) -> bool:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tf_pconv.benchmark.contestants.contestant import Contestant
 from tf_pconv.benchmark.contestants.graph import read_graph, to_nchw, to_nhwc
-from tf_pconv.benchmark.contestants.onnx_model import UNSIGNED_OFFSET, to_onnx
+from tf_pconv.benchmark.contestants.onnx_model import OnnxWriter, to_signed, to_unsigned
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,7 +28,9 @@ class OnnxRuntime(Contestant):
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
         self._session = onnxruntime.InferenceSession(
-            to_onnx(graph, unsigned=unsigned), options, providers=["CPUExecutionProvider"]
+            OnnxWriter(graph, unsigned=unsigned).serialize(),
+            options,
+            providers=["CPUExecutionProvider"],
         )
         self._value = onnxruntime.OrtValue.ortvalue_from_numpy
         self._unsigned = unsigned
@@ -43,7 +43,7 @@ class OnnxRuntime(Contestant):
         """See `Contestant`."""
         for node, value in zip(self._session.get_inputs(), inputs, strict=True):
             if self._unsigned:
-                value = (value.astype(np.int16) + UNSIGNED_OFFSET).astype(np.uint8)
+                value = to_unsigned(value)
             self._binding.bind_ortvalue_input(node.name, self._value(to_nchw(value)))
 
     def invoke(self) -> None:
@@ -52,10 +52,7 @@ class OnnxRuntime(Contestant):
 
     def outputs(self) -> list[npt.NDArray[Any]]:
         """See `Contestant`."""
-        values = [to_nhwc(value.numpy()) for value in self._binding.get_outputs()]
-        if not self._unsigned:
-            return values
-        return [(value.astype(np.int16) - UNSIGNED_OFFSET).astype(np.int8) for value in values]
+        return [to_signed(to_nhwc(value.numpy())) for value in self._binding.get_outputs()]
 
 
 def open_unsigned(model: bytes, threads: int) -> OnnxRuntime:
