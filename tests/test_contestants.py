@@ -17,6 +17,8 @@ from tf_pconv.lite.full_integer import request_int8
 
 SMALL = LayerCase(16, 24, 8, "int8", group_size=4)
 
+IN_PROCESS = [name for name, engine in ENGINES.items() if "engine_python" not in engine.options]
+
 TOLERANCES = {"fp32": 1e-3, "bf16": 0.2, "int8": 2}
 """As a share of the largest output (Winograd rounds) or in units of quantisation."""
 
@@ -38,6 +40,9 @@ def every_operator(head):
     x = keras.layers.Add()([x, keras.layers.Conv2D(8, 1)(y)])
     x = keras.layers.ReLU()(x)
     x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    x = keras.layers.ZeroPadding2D(((1, 0), (0, 1)))(x)
+    x = keras.layers.MaxPooling2D(2, strides=1)(x)
+    x = keras.layers.Add()([x, keras.layers.ZeroPadding2D(1)(keras.layers.MaxPooling2D(3)(x))])
     x = keras.layers.MaxPooling2D(2, strides=1, padding="same")(x)
     x = keras.layers.Dense(6, activation="relu")(head()(x))
     return keras.Model(inputs, keras.layers.Dense(6)(x))
@@ -57,7 +62,7 @@ def run(contestant, inputs):
 
 @pytest.mark.parametrize("head", [keras.layers.Flatten, keras.layers.GlobalAveragePooling2D])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", [name for name in ENGINES if name != "delegate"])
+@pytest.mark.parametrize("name", [name for name in IN_PROCESS if name != "delegate"])
 def test_engine_computes_what_tflite_computes(name, dtype, head, rng):
     engine = ENGINES[name]
     if not engine.installed:
@@ -84,7 +89,7 @@ def test_engine_computes_what_tflite_computes(name, dtype, head, rng):
     np.testing.assert_array_equal(contestant.outputs()[0], output)
 
 
-@pytest.mark.parametrize("name", [name for name in ENGINES if "int8" in ENGINES[name].types])
+@pytest.mark.parametrize("name", [name for name in IN_PROCESS if "int8" in ENGINES[name].types])
 def test_int8_convolution_is_that_of_tflite(name):
     if not ENGINES[name].installed:
         pytest.skip(f"{name} is not installed")
@@ -150,6 +155,35 @@ def test_all_stands_for_engines_of_the_same_type():
     assert integers == ["xnnpack", "onnxruntime", "onnxruntime-u8s8", "openvino"]
     floats = [engine.name for engine in contestants.selected(["all"], "float32")]
     assert floats == ["xnnpack", "onnxruntime", "openvino", "openvino-default", "mnn", "ncnn"]
+
+
+def test_padding_that_a_window_can_do_is_its_own(rng):
+    model = every_operator(keras.layers.Flatten)
+    operators = graph.read_graph(convert(model, "float32", None)).operators
+    assert [operator.kind for operator in operators].count("PAD") == 1  # in front of a sum
+    convolution, *_ = operators
+    assert convolution.pads((3, 3)) == (1, 1, 1, 1)
+    pooling = next(operator for operator in operators if operator.kind == "MAX_POOL_2D")
+    assert pooling.pads((2, 2)) == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("activation", "pixels", "kinds"),
+    [
+        ("relu", 1, ["CONV_2D", "MAX_POOL_2D"]),
+        (None, 1, ["CONV_2D", "PAD", "MAX_POOL_2D"]),  # zeros may be the maximum
+        ("relu", 2, ["CONV_2D", "PAD", "MAX_POOL_2D"]),  # windows of nothing but padding
+    ],
+)
+def test_padding_of_a_maximum_must_not_change_it(activation, pixels, kinds):
+    layers = [
+        keras.Input((6, 6, 3), batch_size=1),
+        keras.layers.Conv2D(4, 1, activation=activation),
+        keras.layers.ZeroPadding2D(pixels),
+        keras.layers.MaxPooling2D(2),
+    ]
+    operators = graph.read_graph(convert(keras.Sequential(layers), "float32", None)).operators
+    assert [operator.kind for operator in operators] == kinds
 
 
 def test_operator_that_is_not_translated_is_named(rng):

@@ -1,9 +1,9 @@
 """Times pattern convolutions against what a user would have had without them.
 
-All contestants run in one process on the same processors, in turns, from inputs that are in place
-to outputs that are complete. The figure to quote is the median of the ratios of neighbouring turns,
-which forgives a machine whose speed drifts, over several loads of all contestants, which forgives
-where in memory one of them came to lie.
+All contestants run on the same processors, in turns, from inputs that are in place to outputs that
+are complete. The figure to quote is the median of the ratios of neighbouring turns, which forgives
+a machine whose speed drifts, over several loads of all contestants, which forgives where in memory
+one of them came to lie.
 """
 
 from __future__ import annotations
@@ -236,9 +236,9 @@ class _Entry:
         if not engine.installed:
             raise EngineError(f"not installed; {INSTALL}")
         self._engine, self._settings = engine, settings
-        dtype, is_delegate = engine.reads(subject.dtype), engine.file == DELEGATED
-        self._file = subject.delegated if is_delegate else subject.dense(dtype)
-        self._options = {"kernel": settings["kernel"]} if is_delegate else {}
+        dtype = engine.reads(subject.dtype)
+        self._file = subject.delegated if engine.file == DELEGATED else subject.dense(dtype)
+        self._options = {name: dict(settings)[name] for name in engine.options}
         self._inputs, self._difference = inputs, None
         if dtype != subject.dtype:
             random = np.random.default_rng(settings["seed"])
@@ -246,8 +246,9 @@ class _Entry:
         contestant = self.load()
         if dtype == subject.dtype:
             self._difference, _ = _difference(contestant.outputs(), expected)
-        self._numbers = contestant.numbers
-        self._exact = is_exact(engine.name) if self._numbers == "int8" else None
+        self._numbers, self._version = contestant.numbers, contestant.version or engine.version
+        is_int8 = self._numbers == "int8"
+        self._exact = is_exact(engine.name, **self._options) if is_int8 else None
 
     def load(self) -> Contestant:
         """Loads the file afresh and runs it once."""
@@ -263,7 +264,7 @@ class _Entry:
         low, high = median_interval(ratios)
         return Rival(
             engine=self._engine.name,
-            version=self._engine.version,
+            version=self._version,
             numbers=self._numbers,
             ms=float(np.median(np.concatenate(theirs))),
             speedup=float(np.median(np.concatenate(ratios))),
@@ -314,4 +315,6 @@ def _difference(values: Arrays, expected: Arrays) -> tuple[float, float]:
 
 def _reason(engine: Engine, error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, EngineError) else f"{engine.name} {engine.version}: {text}"
+    if isinstance(error, EngineError):
+        return text
+    return f"{' '.join(filter(None, (engine.name, engine.version)))}: {text}"

@@ -21,17 +21,18 @@ _OUTPUT_WIDTH = 42.0  # Standard deviation of the outputs: a third of half their
 
 
 @functools.cache
-def is_exact(engine: str) -> bool:
+def is_exact(engine: str, **options: str) -> bool:
     """Returns whether outputs of a convolution differ by no more than rounding explains.
 
     Args:
         engine: Name of an engine that reads int8 files and is installed.
+        **options: What it is opened with.
     """
     model = _probe()
     reference = open_reference(model)
     inputs = reference.random_inputs(seed=0)
     outputs = []
-    for contestant in (reference, ENGINES[engine].open(model, 1)):
+    for contestant in (reference, ENGINES[engine].open(model, 1, **options)):
         contestant.set_inputs(inputs)
         contestant.invoke()
         outputs.append(contestant.outputs()[0].astype(np.int32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from tf_pconv.benchmark.contestants import ENGINES
 from tf_pconv.benchmark.footprint import Footprint
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.network_case import NetworkCase
@@ -13,7 +14,7 @@ from tf_pconv.benchmark.profile import Profile
 
 @dataclasses.dataclass(frozen=True)
 class Rival:
-    """What one engine reached with the same weights, dense.
+    """What one engine reached with the same weights.
 
     Attributes:
         engine: Its name.
@@ -118,6 +119,6 @@ class Comparison:
         rivals = [
             rival
             for rival in self.rivals
-            if rival.numbers == numbers and rival.engine != "delegate"
+            if rival.numbers == numbers and ENGINES[rival.engine].dense
         ]
         return min(rivals, key=lambda rival: rival.ms, default=None)

@@ -15,6 +15,8 @@ class Settings(TypedDict, total=False):
         loads: How many times all contestants are loaded afresh: where tensors come to lie in memory
             moves times by some per cent. Default: 3.
         seed: Seed of weights and inputs. Default: 0.
+        engine_python: Python of an environment that has what an engine outside of this one needs.
+            Default: none.
         memory: Whether to measure load time and memory as well, in processes of their own.
             Default: no.
         profile: Whether to measure where the time goes as well, for `seconds` more. Default: no.
@@ -25,6 +27,7 @@ class Settings(TypedDict, total=False):
     seconds: float
     loads: int
     seed: int
+    engine_python: str
     memory: bool
     profile: bool
 
@@ -37,6 +40,7 @@ def complete(settings: Settings) -> Settings:
         "seconds": 5.0,
         "loads": 3,
         "seed": 0,
+        "engine_python": "",
         "memory": False,
         "profile": False,
     }

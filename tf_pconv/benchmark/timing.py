@@ -6,7 +6,7 @@ import contextlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +55,7 @@ def take_turns(
     Returns:
         Milliseconds of one run, of shape (rounds, contestants).
     """
-    clock = time.process_time if threads == 1 else time.perf_counter
+    clock = "process" if threads == 1 else "wall"
     for contestant in contestants:
         _turn(contestant, clock)  # warms caches, pages and the processor
     rounds: list[list[float]] = []
@@ -67,18 +67,9 @@ def take_turns(
     return np.asarray(rounds)
 
 
-def _turn(contestant: Contestant, clock: Callable[[], float]) -> float:
+def _turn(contestant: Contestant, clock: str) -> float:
     """Returns the median milliseconds of runs that follow each other."""
-    contestant.prepare()
-    contestant.invoke()  # the one before has emptied the caches
-    times: list[float] = []
-    end = time.perf_counter() + _TURN_SECONDS
-    while len(times) < _TURN_RUNS or time.perf_counter() < end:
-        contestant.prepare()
-        start = clock()
-        contestant.invoke()
-        times.append(clock() - start)
-    return 1e3 * statistics.median(times)
+    return 1e3 * statistics.median(contestant.take_times(clock, _TURN_SECONDS, _TURN_RUNS))
 
 
 def median_interval(loads: Sequence[npt.NDArray[np.float64]]) -> tuple[float, float]:

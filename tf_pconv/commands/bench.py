@@ -51,6 +51,12 @@ def _define_bench(values: flags.FlagValues) -> None:
         "which shows how noisy the machine is.",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "engine_python",
+        "",
+        "Python of an environment with DeepSparse, which cannot share this one.",
+        flag_values=values,
+    )
     flags.DEFINE_bool(
         "pack",
         True,
@@ -159,6 +165,7 @@ def _runs(values: flags.FlagValues) -> Iterator[tuple[str, Callable[[], Comparis
         "seconds": values.seconds,
         "loads": values.loads,
         "seed": values.seed,
+        "engine_python": values.engine_python,
         "memory": values.memory,
         "profile": values.profile,
     }

@@ -12,6 +12,7 @@ from tf_pconv.benchmark.contestants.contestant import (
     Engine,
     EngineError,
 )
+from tf_pconv.benchmark.contestants.deepsparse import DeepSparse
 from tf_pconv.benchmark.contestants.mnn import Mnn
 from tf_pconv.benchmark.contestants.ncnn import Ncnn
 from tf_pconv.benchmark.contestants.onnx_runtime import OnnxRuntime, open_unsigned
@@ -46,7 +47,18 @@ ENGINES = {
         Engine("openvino-default", *_OPENVINO, _FLOAT, open_default),
         Engine("mnn", "MNN", ("MNN", "_tools"), _FLOAT, Mnn),
         Engine("ncnn", "ncnn", ("ncnn",), _FLOAT, Ncnn),
-        Engine("delegate", *_LITERT, _BOTH, litert.open_with_delegate, DELEGATED),
+        Engine(
+            "deepsparse", "", ("onnx",), _BOTH, DeepSparse, options=("engine_python",), dense=False
+        ),
+        Engine(
+            "delegate",
+            *_LITERT,
+            _BOTH,
+            litert.open_with_delegate,
+            DELEGATED,
+            options=("kernel",),
+            dense=False,
+        ),
     )
 }
 """By name. `delegate` runs the delegate's own file a second time: what differs is noise."""
@@ -54,7 +66,7 @@ ENGINES = {
 DEFAULT = "xnnpack"
 
 ALL = "all"
-"""Stands for every engine but `delegate` that reads files of the type that the delegate runs."""
+"""Stands for every dense engine that reads files of the type that the delegate runs."""
 
 INSTALL = "install the engines with: pip install 'tf-pconv[bench]'"
 
@@ -75,7 +87,7 @@ def selected(names: Sequence[str], dtype: str) -> list[Engine]:
             chosen |= {
                 other.name: other
                 for other in ENGINES.values()
-                if dtype in other.types and other.file == DENSE and not _repeats(other, dtype)
+                if dtype in other.types and other.dense and not _repeats(other, dtype)
             }
         elif name in ENGINES:
             chosen[name] = ENGINES[name]

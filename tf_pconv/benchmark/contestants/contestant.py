@@ -9,6 +9,8 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tf_pconv.benchmark.worker import stopwatch
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -25,9 +27,11 @@ class Contestant(abc.ABC):
 
     Attributes:
         numbers: Type that it computes in, such as `int8`, `fp32` or `bf16`.
+        version: Of an engine in another environment, whose packages are not seen here.
     """
 
     numbers: str
+    version = ""
 
     @abc.abstractmethod
     def set_inputs(self, inputs: Sequence[npt.NDArray[Any]]) -> None:
@@ -40,6 +44,10 @@ class Contestant(abc.ABC):
     def invoke(self) -> None:
         """Runs the model once; this is timed."""
 
+    def take_times(self, clock: str, seconds: float, least: int) -> list[float]:
+        """Returns seconds of runs that follow each other; see `stopwatch.take_times`."""
+        return stopwatch.take_times(self.prepare, self.invoke, clock, seconds, least)
+
     @abc.abstractmethod
     def outputs(self) -> list[npt.NDArray[Any]]:
         """Returns the outputs of the last run, as the `.tflite` has them."""
@@ -51,11 +59,13 @@ class Engine:
 
     Attributes:
         name: What `--engine` calls it.
-        distribution: Package whose version names the engine's.
+        distribution: Package whose version names the engine's; empty: the contestant tells.
         modules: Modules that must be importable.
         types: Types of the models that it reads, of `float32` and `int8`.
         open: Loads a `.tflite`, given its bytes and a number of threads.
         file: The file that it reads.
+        options: Names of `Settings` that `open` takes as well.
+        dense: Whether weights that are zero take their time.
     """
 
     name: str
@@ -64,6 +74,8 @@ class Engine:
     types: tuple[str, ...]
     open: Callable[..., Contestant]
     file: str = DENSE
+    options: tuple[str, ...] = ()
+    dense: bool = True
 
     @property
     def installed(self) -> bool:
@@ -73,7 +85,7 @@ class Engine:
     @property
     def version(self) -> str:
         """Version of the installed package."""
-        return importlib.metadata.version(self.distribution)
+        return importlib.metadata.version(self.distribution) if self.distribution else ""
 
     def reads(self, dtype: str) -> str:
         """Returns the type of the file it reads where the delegate computes in `dtype`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,14 @@ class Operator:
         inputs: Tensors, without those that were left out.
         output: The one tensor that it writes.
         options: Its options, as the schema has them.
+        zeros: Pixels around its input that a PAD in front of it would add.
     """
 
     kind: str
     inputs: tuple[Tensor, ...]
     output: Tensor
     options: Any
+    zeros: Pads = (0, 0, 0, 0)
 
     @property
     def source(self) -> Tensor:
@@ -93,18 +96,31 @@ class Operator:
             getattr(self.options, "dilationWFactor", 1),
         )
 
+    @property
+    def is_same(self) -> bool:
+        """Whether the padding of a convolution or pooling is `SAME`, not `VALID`."""
+        return self.options.padding == flatbuffer.schema().Padding.SAME
+
+    @property
+    def is_nonnegative(self) -> bool:
+        """Whether no number that it writes can be negative."""
+        return self.activation != "NONE" or (
+            self.output.scales is not None and self.output.zero_point == np.iinfo(np.int8).min
+        )
+
     def pads(self, kernel: Sequence[int]) -> Pads:
         """Returns the padding of a convolution or pooling with a kernel of this height and width.
 
         An odd pixel of `SAME` goes below and right.
         """
+        if not self.is_same:
+            return self.zeros
         before, after = [0, 0], [0, 0]
-        if self.options.padding == flatbuffer.schema().Padding.SAME:
-            for axis in range(2):
-                side, stride = self.source.shape[1 + axis], self.strides[axis]
-                reach = (kernel[axis] - 1) * self.dilations[axis] + 1
-                total = max(0, (-(-side // stride) - 1) * stride + reach - side)
-                before[axis], after[axis] = total // 2, total - total // 2
+        for axis in range(2):
+            side, stride = self.source.shape[1 + axis], self.strides[axis]
+            reach = (kernel[axis] - 1) * self.dilations[axis] + 1
+            total = max(0, (-(-side // stride) - 1) * stride + reach - side)
+            before[axis], after[axis] = total // 2, total - total // 2
         return before[0], before[1], after[0], after[1]
 
 
@@ -124,7 +140,7 @@ class Graph:
 
 
 def read_graph(model: bytes) -> Graph:
-    """Reads a `.tflite`.
+    """Reads a `.tflite`; a PAD in front of a window becomes padding of that window.
 
     Raises:
         EngineError: A file that cannot be put into other formats.
@@ -149,7 +165,21 @@ def read_graph(model: bytes) -> Graph:
             raise EngineError(f"the operator {kind} with several outputs is not translated.")
         (output,) = pick(operator.outputs)
         operators.append(Operator(kind, pick(operator.inputs), output, operator.builtinOptions))
-    return Graph(pick(subgraph.inputs), pick(subgraph.outputs), tuple(operators))
+    graph = Graph(pick(subgraph.inputs), pick(subgraph.outputs), tuple(operators))
+    return dataclasses.replace(graph, operators=tuple(_folded(graph)))
+
+
+def pad_amounts(pad: Operator) -> Pads:
+    """Returns the pixels that a PAD adds.
+
+    Raises:
+        EngineError: It adds channels or images.
+    """
+    _, amounts = pad.inputs
+    if amounts.shape != (4, 2) or np.any(amounts.constant[[0, 3]]):
+        raise EngineError("PAD is translated over height and width only.")
+    (top, bottom), (left, right) = amounts.constant[1:3]
+    return int(top), int(left), int(bottom), int(right)
 
 
 def to_nchw(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -160,6 +190,38 @@ def to_nchw(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def to_nhwc(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Moves the channels of an image behind its columns; other tensors stay as they are."""
     return np.ascontiguousarray(tensor.transpose(0, 2, 3, 1)) if tensor.ndim == 4 else tensor
+
+
+def _folded(graph: Graph) -> list[Operator]:
+    """Returns the operators of a graph with fewer PADs, which engines do not expect everywhere."""
+    readers = collections.Counter(tensor for each in graph.operators for tensor in each.inputs)
+    readers.update(graph.outputs)
+    writers = {operator.output: operator for operator in graph.operators}
+    operators: list[Operator] = []
+    for operator in graph.operators:
+        pad = writers.get(operator.source)
+        if pad and pad.kind == "PAD" and readers[pad.output] == 1:
+            zeros = pad_amounts(pad)
+            if _can_pad(operator, zeros, writers.get(pad.source)):
+                operators.remove(pad)
+                inputs = (pad.source, *operator.inputs[1:])
+                operator = dataclasses.replace(operator, inputs=inputs, zeros=zeros)
+        operators.append(operator)
+    return operators
+
+
+def _can_pad(operator: Operator, zeros: Pads, before: Operator | None) -> bool:
+    """Whether zeros around what `before` writes can be padding of an operator that has none.
+
+    Padding of a maximum takes no part in it, like zeros among numbers that are not negative, and
+    no window may lie in it as a whole.
+    """
+    if operator.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        return not operator.is_same
+    if operator.kind != "MAX_POOL_2D" or before is None or not before.is_nonnegative:
+        return False
+    kernel = (operator.options.filterHeight, operator.options.filterWidth)
+    return not operator.is_same and max(zeros) < min(kernel)
 
 
 def _tensor(fb: Any, buffers: Any, tensor: Any, index: int) -> Tensor:

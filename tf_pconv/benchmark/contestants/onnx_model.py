@@ -62,7 +62,7 @@ class OnnxWriter(Writer):
         self._dtype: Any = np.uint8 if unsigned else np.int8
         self._offset = _UNSIGNED_OFFSET if unsigned else 0
         self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self._constants: dict[str, Any] = {}  # of which operators may share some
         self._graph = graph
         self.add(graph)
 
@@ -77,7 +77,7 @@ class OnnxWriter(Writer):
             ]
 
         inputs, outputs = values(self._graph.inputs), values(self._graph.outputs)
-        made = helper.make_graph(self._nodes, "model", inputs, outputs, self._constants)
+        made = helper.make_graph(self._nodes, "model", inputs, outputs, [*self._constants.values()])
         opsets = [helper.make_opsetid("", _OPSET)]
         model = helper.make_model(made, opset_imports=opsets, ir_version=_IR_VERSION)
         return model.SerializeToString()
@@ -203,7 +203,7 @@ class OnnxWriter(Writer):
 
     def _constant(self, name: str, values: Any) -> str:
         array = np.ascontiguousarray(values).reshape(np.shape(values))
-        self._constants.append(self._onnx.numpy_helper.from_array(array, name))
+        self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
         return name
 
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:

@@ -6,12 +6,11 @@ import abc
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from tf_pconv.benchmark.contestants.contestant import EngineError
-from tf_pconv.benchmark.contestants.graph import Graph, Operator, Pads, Tensor
+from tf_pconv.benchmark.contestants.graph import Graph, Operator, Pads, Tensor, pad_amounts
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
 
@@ -150,11 +149,7 @@ def _addition(writer: Writer, operator: Operator) -> None:
 
 
 def _pad(writer: Writer, operator: Operator) -> None:
-    _, amounts = operator.inputs
-    if amounts.shape != (4, 2) or np.any(amounts.constant[[0, 3]]):
-        raise EngineError("PAD is translated over height and width only.")
-    (top, bottom), (left, right) = amounts.constant[1:3]
-    writer.pad(operator, (int(top), int(left), int(bottom), int(right)))
+    writer.pad(operator, pad_amounts(operator))
 
 
 def _flatten(writer: Writer, operator: Operator) -> None:
