@@ -4,17 +4,21 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdint>
 #include <cstring>
+#include <memory>
 #include <new>
-#include <vector>
+
+#include "delegate/core/alignment.h"
 
 namespace tf_pconv {
 namespace {
 
-// How often a thread looks for news before it sleeps. Layers follow each other
-// within microseconds, which is less than it takes to wake a thread.
-constexpr int kSpins = 2000;
+// How often a worker looks for a share before it sleeps. Layers follow each
+// other within microseconds, which is less than it takes to wake a thread.
+constexpr int kWorkerSpins = 2000;
+// How often the caller looks whether a worker has finished: shares are about
+// equal, and the caller has nothing else to do.
+constexpr int kCallerSpins = 20000;
 
 void Pause() {
 #if defined(__x86_64__)
@@ -42,22 +46,31 @@ class PthreadPool : public ThreadPool {
   explicit PthreadPool(int threads) : threads_(threads), process_(getpid()) {}
 
   ~PthreadPool() override {
-    if (workers_.empty() || IsForked()) return;
-    StartWorkers(nullptr, nullptr);
-    for (const Worker& worker : workers_) pthread_join(worker.thread, nullptr);
+    if (IsForked()) return;
+    {
+      MutexLock lock(&mutex_);
+      ending_ = true;
+      pthread_cond_broadcast(&opened_);
+    }
+    for (int i = 0; i < started_; ++i) {
+      pthread_join(workers_[i].thread, nullptr);
+    }
   }
 
   Status Start() {
-    // Workers keep pointers to their entries, so the vector must not move.
-    workers_.reserve(threads_ - 1);
-    for (int share = 1; share < threads_; ++share) {
-      workers_.push_back({this, share, {}});
-      const int error = pthread_create(&workers_.back().thread, nullptr,
-                                       &WorkerMain, &workers_.back());
+    workers_.reset(new (std::nothrow) Worker[threads_ - 1]);
+    if (workers_ == nullptr) {
+      return Status::Error("out of memory for %d threads", threads_);
+    }
+    for (; started_ < threads_ - 1; ++started_) {
+      Worker& worker = workers_[started_];
+      worker.pool = this;
+      worker.share = started_ + 1;
+      const int error =
+          pthread_create(&worker.thread, nullptr, &WorkerMain, &worker);
       if (error != 0) {
-        workers_.pop_back();
-        return Status::Error("cannot start thread %d of %d: %s", share + 1,
-                             threads_, strerror(error));
+        return Status::Error("cannot start thread %d of %d: %s",
+                             worker.share + 1, threads_, strerror(error));
       }
     }
     return Status();
@@ -73,16 +86,29 @@ class PthreadPool : public ThreadPool {
       return;
     }
     MutexLock turn(&turn_mutex_);
-    if (!workers_.empty()) StartWorkers(task, context);
+    task_ = task;
+    context_ = context;
+    OpenShares();
     task(context, 0, threads_);
-    WaitForWorkers();
+    // A worker may take long to wake up, or another program have its processor.
+    for (int i = 0; i < started_; ++i) {
+      if (Take(&workers_[i])) {
+        task(context, workers_[i].share, threads_);
+        workers_[i].state.store(State::kIdle);
+      }
+    }
+    for (int i = 0; i < started_; ++i) WaitFor(workers_[i]);
   }
 
  private:
+  enum class State { kIdle, kOpen, kTaken };
+
   struct Worker {
-    PthreadPool* pool;
-    int share;
-    pthread_t thread;
+    PthreadPool* pool = nullptr;
+    int share = 0;
+    pthread_t thread = {};
+    std::atomic<State> state{State::kIdle};  // of the share
+    char apart[kAlignment] = {};  // workers look at their states all the time
   };
 
   // Whether this is a child of the process that made the pool: threads do not
@@ -90,68 +116,86 @@ class PthreadPool : public ThreadPool {
   bool IsForked() const { return getpid() != process_; }
 
   static void* WorkerMain(void* argument) {
-    const Worker* worker = static_cast<const Worker*>(argument);
-    worker->pool->Work(worker->share);
+    Worker* worker = static_cast<Worker*>(argument);
+    worker->pool->Work(worker);
     return nullptr;
   }
 
-  void Work(int share) {
-    for (uint32_t done = 0;; ++done) {
-      WaitForRound(done);
-      if (task_ == nullptr) return;
-      task_(context_, share, threads_);
-      if (working_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        MutexLock lock(&mutex_);
-        pthread_cond_signal(&finished_);
-      }
+  void Work(Worker* worker) {
+    while (WaitForShare(worker)) {
+      task_(context_, worker->share, threads_);
+      worker->state.store(State::kIdle);
+      if (!caller_sleeps_.load()) continue;
+      MutexLock lock(&mutex_);
+      pthread_cond_signal(&finished_);
     }
   }
 
-  // Begins a round; a null task ends the workers.
-  void StartWorkers(Task task, void* context) {
-    MutexLock lock(&mutex_);
-    task_ = task;
-    context_ = context;
-    working_.store(static_cast<int>(workers_.size()),
-                   std::memory_order_relaxed);
-    round_.fetch_add(1, std::memory_order_release);
-    pthread_cond_broadcast(&started_);
+  // Takes the worker's share, unless somebody has: the task and its context
+  // then stay until it is done.
+  static bool Take(Worker* worker) {
+    State open = State::kOpen;
+    return worker->state.compare_exchange_strong(open, State::kTaken);
   }
 
-  void WaitForRound(uint32_t done) {
-    for (int spin = 0; spin < kSpins; ++spin) {
-      if (round_.load(std::memory_order_acquire) != done) return;
+  // Lets workers take their shares.
+  void OpenShares() {
+    for (int i = 0; i < started_; ++i) workers_[i].state.store(State::kOpen);
+    if (sleeping_.load() == 0) return;
+    MutexLock lock(&mutex_);
+    pthread_cond_broadcast(&opened_);
+  }
+
+  // Waits until the worker's share is taken for it. False where the pool ends.
+  bool WaitForShare(Worker* worker) {
+    for (int spin = 0; spin < kWorkerSpins; ++spin) {
+      if (IsOpen(*worker) && Take(worker)) return true;
       Pause();
     }
     MutexLock lock(&mutex_);
-    while (round_.load(std::memory_order_acquire) == done) {
-      pthread_cond_wait(&started_, &mutex_);
+    // Before the share is looked at again: who opens it looks the other way
+    // round.
+    ++sleeping_;
+    bool taken = Take(worker);
+    while (!taken && !ending_) {
+      pthread_cond_wait(&opened_, &mutex_);
+      taken = Take(worker);
     }
+    --sleeping_;
+    return taken;
   }
 
-  void WaitForWorkers() {
-    for (int spin = 0; spin < kSpins; ++spin) {
-      if (working_.load(std::memory_order_acquire) == 0) return;
+  static bool IsOpen(const Worker& worker) {
+    return worker.state.load(std::memory_order_relaxed) == State::kOpen;
+  }
+
+  void WaitFor(const Worker& worker) {
+    for (int spin = 0; spin < kCallerSpins; ++spin) {
+      if (worker.state.load() == State::kIdle) return;
       Pause();
     }
     MutexLock lock(&mutex_);
-    while (working_.load(std::memory_order_acquire) != 0) {
+    caller_sleeps_.store(true);
+    while (worker.state.load() != State::kIdle) {
       pthread_cond_wait(&finished_, &mutex_);
     }
+    caller_sleeps_.store(false);
   }
 
   const int threads_;
   const pid_t process_;
-  std::vector<Worker> workers_;  // all threads but the caller's
+  std::unique_ptr<Worker[]> workers_;  // all threads but the caller's
+  int started_ = 0;
 
   pthread_mutex_t turn_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // held by Run
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  pthread_cond_t started_ = PTHREAD_COND_INITIALIZER;
+  pthread_cond_t opened_ = PTHREAD_COND_INITIALIZER;
   pthread_cond_t finished_ = PTHREAD_COND_INITIALIZER;
   Task task_ = nullptr;
   void* context_ = nullptr;
-  std::atomic<uint32_t> round_{0};
-  std::atomic<int> working_{0};
+  bool ending_ = false;
+  std::atomic<int> sleeping_{0};  // workers
+  std::atomic<bool> caller_sleeps_{false};
 };
 
 }  // namespace

@@ -22,9 +22,10 @@ class ThreadPool {
 
   virtual int threads() const = 0;
 
-  // Runs the task on all threads, the caller's included, and waits for it.
-  // Callers from several threads take turns. A forked child has none of the
-  // threads: its caller runs all shares.
+  // Runs the task on all threads, the caller's included, and waits for it. The
+  // caller also runs the shares that other threads have not begun when it is
+  // done with its own. Callers from several threads take turns. A forked child
+  // has none of the threads: its caller runs all shares.
   virtual void Run(Task task, void* context) = 0;
 };
 

@@ -38,6 +38,46 @@ TEST(ThreadPoolTest, EachShareRunsOnce) {
   }
 }
 
+// Whoever takes a share, another thread may write to the same memory in the
+// next round.
+TEST(ThreadPoolTest, SharesOfARoundEndBeforeTheNextBegins) {
+  auto pool = CreatePool(4);
+  std::vector<int> runs(4, 0);  // not atomic
+  for (int round = 1; round <= 20000; ++round) {
+    pool->Run(
+        [](void* context, int share, int) {
+          auto& runs = *static_cast<std::vector<int>*>(context);
+          ++runs[share];
+        },
+        &runs);
+    for (int count : runs) ASSERT_EQ(count, round);
+  }
+}
+
+// The worker sleeps for as long as the caller's own share takes.
+TEST(ThreadPoolTest, TheCallerRunsWhatNobodyHasBegun) {
+  auto pool = CreatePool(2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  std::atomic<int> by_caller{0}, runs{0};
+  struct Counts {
+    std::thread::id caller;
+    std::atomic<int>*by_caller, *runs;
+  } counts = {std::this_thread::get_id(), &by_caller, &runs};
+  for (int round = 0; round < 50; ++round) {
+    // Long enough for the worker to fall asleep.
+    std::this_thread::sleep_for(std::chrono::microseconds(500));
+    pool->Run(
+        [](void* context, int, int) {
+          auto& counts = *static_cast<Counts*>(context);
+          ++*counts.runs;
+          if (std::this_thread::get_id() == counts.caller) ++*counts.by_caller;
+        },
+        &counts);
+  }
+  EXPECT_EQ(runs.load(), 100);
+  EXPECT_GT(by_caller.load(), 50);  // all its own, and some of the worker's
+}
+
 TEST(ThreadPoolTest, TheCallerTakesShareZero) {
   auto pool = CreatePool(3);
   std::thread::id zero;
