@@ -97,12 +97,13 @@ class PatternConv : public Operator {
 };
 
 // How many times faster than a good dense convolution of the same type it is
-// expected to be on this processor, layout changes included.
+// expected to be on this processor, layout changes included, where both have
+// `threads` threads.
 double PredictSpeedup(const ConvDescription& description,
-                      const ActivationShape& input);
+                      const ActivationShape& input, int threads);
 
-// The least that is expected on any of today's processors, whichever this is:
-// what a file that is to run on all of them has to go by.
+// The least that is expected on any of today's processors, whichever this is,
+// on one thread: what a file that is to run on all of them has to go by.
 double PredictLeastSpeedup(const ConvDescription& description,
                            const ActivationShape& input);
 

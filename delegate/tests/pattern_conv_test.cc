@@ -127,7 +127,7 @@ void ExpectRefused(const ConvDescription& description, const char* sentence) {
   EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
   EXPECT_NE(std::string(status.message()).find(sentence), std::string::npos)
       << "expected: " << sentence << "\nreceived: " << status.message();
-  EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}), 0.0);
+  EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}, 1), 0.0);
 }
 
 TEST(CreateTest, RefusesMalformedDescriptions) {
@@ -406,7 +406,7 @@ TEST(PredictSpeedupTest, RisesWithSizeCompressionAndGroups) {
     options.compression = compression;
     options.group_size = group_size;
     const RandomConv random(options);
-    return PredictSpeedup(random.description(), {1, side, side, channels});
+    return PredictSpeedup(random.description(), {1, side, side, channels}, 1);
   };
   for (DataType type : {DataType::kInt8, DataType::kFloat32}) {
     EXPECT_LT(predict(type, 16, 2, 8, 4), 1.0);
@@ -431,7 +431,7 @@ TEST(PredictSpeedupTest, TheLeastDoesNotDependOnThisProcessor) {
     const ActivationShape input = {1, 32, 32, channels};
     const double least = PredictLeastSpeedup(random.description(), input);
     if (CpuFeatures() != 0) {
-      EXPECT_LE(least, PredictSpeedup(random.description(), input));
+      EXPECT_LE(least, PredictSpeedup(random.description(), input, 1));
     }
     return least;
   };
@@ -464,7 +464,7 @@ TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
     options.compression = compression;
     options.group_size = group_size;
     const RandomConv random(options);
-    return PredictSpeedup(random.description(), {1, 28, 28, 512});
+    return PredictSpeedup(random.description(), {1, 28, 28, 512}, 1);
   };
   for (DataType type : {DataType::kInt8, DataType::kFloat32}) {
     EXPECT_LT(predict(type, 1, 1), 1.0);
@@ -482,7 +482,7 @@ TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
     options.type = type;
     options.channels = channels;
     const RandomConv random(options);
-    return PredictSpeedup(random.description(), {1, side, side, channels});
+    return PredictSpeedup(random.description(), {1, side, side, channels}, 1);
   };
   EXPECT_GT(predict(DataType::kInt8, 192, 28), 1.3);
   EXPECT_LT(predict(DataType::kInt8, 192, 28), 4.0);
@@ -491,6 +491,20 @@ TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
   EXPECT_LT(predict(DataType::kInt8, 16, 1), 1.0);
   EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
   EXPECT_LT(predict(DataType::kFloat32, 192, 28), 1.0);
+}
+
+// What is over soon is not worth waking threads for.
+TEST(PredictSpeedupTest, OfSeveralThreadsFallsMostForSmallConvolutions) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
+  RandomConvOptions options = DenseDepthwise();
+  options.channels = 96;
+  const RandomConv random(options);
+  const auto predict = [&](int side, int threads) {
+    return PredictSpeedup(random.description(), {1, side, side, 96}, threads);
+  };
+  EXPECT_GT(predict(14, 1), 1.0);
+  EXPECT_LT(predict(14, 2), 1.0);
+  EXPECT_GT(predict(224, 2), 0.9 * predict(224, 1));
 }
 
 std::vector<float> RunFloats(const ConvDescription& description,

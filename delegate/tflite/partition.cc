@@ -198,7 +198,7 @@ class Selector {
     if (tuned != nullptr && tuned->gain > 0) return tuned->gain;
     ActivationShape input;
     if (!FindInputShape(conv, &input)) return 0.0;
-    return PredictSpeedup(conv.description, input);
+    return PredictSpeedup(conv.description, input, threads_);
   }
 
   Status Take(int node, const char* name, double speedup,

@@ -35,9 +35,6 @@ constexpr double kHalving = 0.3;
 // A node of the delegate costs this much more than one of XNNPACK.
 constexpr double kCallNanoseconds = 300;
 
-// Where no kernel can run, the reference is slower than any dense convolution.
-constexpr double kReferenceSpeedup = 0.1;
-
 // Channels that blocks compute, those of narrow blocks weighted by their cost.
 double WeightedChannels(const DepthwiseKernel& kernel, int channels) {
   double weighted = 0;
@@ -50,20 +47,20 @@ double WeightedChannels(const DepthwiseKernel& kernel, int channels) {
 
 }  // namespace
 
-double PredictDepthwiseSpeedup(const DepthwiseWeights& weights,
-                               const Geometry& geometry, uint32_t features) {
+ConvCost DepthwiseCost(const DepthwiseWeights& weights,
+                       const Geometry& geometry, uint32_t features) {
   if (weights.type != DataType::kInt8 ||
       weights.channels < kDepthwiseLeastChannels) {
-    return kReferenceSpeedup;
+    return kReferenceCost;
   }
   const DepthwiseKernel* kernel =
       FastestKernel(native::kDepthwiseKernels, features);
-  if (kernel == nullptr) return kReferenceSpeedup;
+  if (kernel == nullptr) return kReferenceCost;
   const auto rates = std::find_if(std::begin(kRates), std::end(kRates),
                                   [kernel](const Rates& entry) {
                                     return entry.features == kernel->features;
                                   });
-  if (rates == std::end(kRates)) return kReferenceSpeedup;
+  if (rates == std::end(kRates)) return kReferenceCost;
 
   const auto pixels = [](const ActivationShape& shape) {
     return double(shape.batch) * shape.height * shape.width;
@@ -74,7 +71,7 @@ double PredictDepthwiseSpeedup(const DepthwiseWeights& weights,
       outputs * WeightedChannels(*kernel, weights.channels) * rates->output +
       pixels(geometry.input) * weights.channels * rates->input +
       kCallNanoseconds;
-  return dense / interleaved;
+  return {dense, interleaved};
 }
 
 }  // namespace tf_pconv

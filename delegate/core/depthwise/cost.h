@@ -3,15 +3,15 @@
 
 #include <cstdint>
 
+#include "delegate/core/cost.h"
 #include "delegate/core/depthwise/weights.h"
 #include "delegate/core/geometry.h"
 
 namespace tf_pconv {
 
-// What PredictSpeedup returns for depthwise convolutions, on a processor with
-// these features.
-double PredictDepthwiseSpeedup(const DepthwiseWeights& weights,
-                               const Geometry& geometry, uint32_t features);
+// The cost of a depthwise convolution on a processor with these features.
+ConvCost DepthwiseCost(const DepthwiseWeights& weights,
+                       const Geometry& geometry, uint32_t features);
 
 }  // namespace tf_pconv
 

@@ -72,9 +72,6 @@ double FarBytes(double weight_bytes) {
   return std::max(0.0, weight_bytes - kNearWeights);
 }
 
-// Where no kernel can run, the reference is slower than any dense convolution.
-constexpr double kReferenceSpeedup = 0.1;
-
 // Channels of groups of the kernel, all together.
 double GroupChannels(const PatternWeights& weights, int group_size) {
   double channels = 0;
@@ -142,16 +139,16 @@ double PredictDense(const PatternWeights& weights, int64_t pixels,
 }
 
 template <typename Kernel>
-double Predict(const PatternWeights& weights, const Geometry& geometry,
-               const Kernel* const* table, uint32_t features) {
+ConvCost Predict(const PatternWeights& weights, const Geometry& geometry,
+                 const Kernel* const* table, uint32_t features) {
   const auto kernels = FastestKernels(table, features, weights.group_size);
-  if (kernels.empty()) return kReferenceSpeedup;
+  if (kernels.empty()) return kReferenceCost;
   const auto rates = std::find_if(
       std::begin(kRates), std::end(kRates), [&](const Rates& entry) {
         return entry.type == weights.type &&
                entry.features == kernels.front()->features;
       });
-  if (rates == std::end(kRates)) return kReferenceSpeedup;
+  if (rates == std::end(kRates)) return kReferenceCost;
   const ActivationShape& output = geometry.output;
   const int64_t pixels = int64_t{output.batch} * output.height * output.width;
   double sparse;
@@ -162,13 +159,13 @@ double Predict(const PatternWeights& weights, const Geometry& geometry,
   } else {
     sparse = PredictTiles(weights, pixels, kernels, *rates);
   }
-  return PredictDense(weights, pixels, *rates) / (sparse + kCallNanoseconds);
+  return {PredictDense(weights, pixels, *rates), sparse + kCallNanoseconds};
 }
 
 }  // namespace
 
-double PredictPointwiseSpeedup(const PatternWeights& weights,
-                               const Geometry& geometry, uint32_t features) {
+ConvCost PointwiseCost(const PatternWeights& weights, const Geometry& geometry,
+                       uint32_t features) {
   return weights.type == DataType::kInt8
              ? Predict(weights, geometry, native::kPointwiseKernels, features)
              : Predict(weights, geometry, native::kFloatPointwiseKernels,
