@@ -92,7 +92,7 @@ class DepthwiseCase:
         shape = [1, self.side, self.side, self.channels]
         source = builder.activation("input", shape, quantization)
         tensor = builder.weights(conv, "depthwise")
-        bias = builder._bias(source, conv, "bias")
+        bias = builder.bias(source, conv, "bias")
         # Depthwise weights are one filter of all channels.
         builder.graph.tensors[tensor].shape = [1, self.kernel, self.kernel, filters]
         dense = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))

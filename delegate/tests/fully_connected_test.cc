@@ -4,20 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <functional>
-#include <string>
 #include <vector>
 
 #include "delegate/tests/fake_graph.h"
 #include "delegate/tests/make_delegate.h"
+#include "delegate/tests/refusals.h"
 #include "delegate/tflite/partition.h"
 
 namespace tf_pconv {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 // A graph with one int8 FULLY_CONNECTED of 4 channels and 2 filters that keep a
 // weight each: 3 of channel 1, and 5 of channel 2.
@@ -111,106 +108,104 @@ TEST(FullyConnectedTest, ChannelsThatOnlyAReshapeKnows) {
   EXPECT_THAT(graph.OutputDims(), ElementsAre(6, 2));
 }
 
-// What keeps a layer with the runtime, and the reason given.
-struct Refusal {
-  const char* name;
-  std::function<void(FullyConnectedGraph*)> change;
-  const char* says;
-};
+using FullyConnectedChange = Change<FullyConnectedGraph>;
 
-class FullyConnectedRefusalTest : public testing::TestWithParam<Refusal> {};
+class FullyConnectedRefusalTest
+    : public testing::TestWithParam<FullyConnectedChange> {};
 
 TEST_P(FullyConnectedRefusalTest, HasAReason) {
-  FullyConnectedGraph graph;
-  GetParam().change(&graph);
-  Selection selection;
-  ASSERT_TRUE(SelectNodes(&graph.context(), TestOptions(), &selection).ok());
-  EXPECT_THAT(selection.operators, IsEmpty());
-  ASSERT_EQ(selection.refused.size(), 1u);
-  EXPECT_STREQ(selection.refused[0].operator_name, "FULLY_CONNECTED");
-  EXPECT_THAT(selection.refused[0].reason.message(),
-              HasSubstr(GetParam().says));
+  ExpectRefusal(GetParam(), "FULLY_CONNECTED");
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Reasons, FullyConnectedRefusalTest,
     testing::Values(
-        Refusal{"no_params",
-                [](FullyConnectedGraph* g) {
-                  g->node(g->layer).builtin_data = nullptr;
-                },
-                "no parameters"},
-        Refusal{"shuffled_weights",
-                [](FullyConnectedGraph* g) {
-                  g->params.weights_format =
-                      static_cast<TfLiteFullyConnectedWeightsFormat>(1);
-                },
-                "format 1; accepted is DEFAULT"},
-        Refusal{"activation",
-                [](FullyConnectedGraph* g) {
-                  g->params.activation = static_cast<TfLiteFusedActivation>(4);
-                },
-                "activation has number 4"},
-        Refusal{"one_dimension",
-                [](FullyConnectedGraph* g) {
-                  g->tensor(g->input).dims = g->arrays().Ints({4});
-                },
-                "1 dimensions, expected 2 to 4"},
-        Refusal{"five_dimensions",
-                [](FullyConnectedGraph* g) {
-                  g->tensor(g->input).dims = g->arrays().Ints({1, 1, 1, 1, 4});
-                },
-                "5 dimensions, expected 2 to 4"},
-        Refusal{"dimensions_become_channels",
-                [](FullyConnectedGraph* g) {
-                  g->tensor(g->input).dims = g->arrays().Ints({1, 2, 2});
-                },
-                "last dimension of the input is 2, the weights have 4"},
-        Refusal{"empty_input",
-                [](FullyConnectedGraph* g) {
-                  g->tensor(g->input).dims = g->arrays().Ints({0, 4});
-                },
-                "1x1x0x4"},
-        Refusal{"weights_of_four_dimensions",
-                [](FullyConnectedGraph* g) {
-                  g->tensor(g->weights).dims = g->arrays().Ints({2, 1, 1, 4});
-                },
-                "weights have 4 dimensions, expected 2"},
-        Refusal{"negative_weights",
-                [](FullyConnectedGraph* g) {
-                  g->tensor(g->weights).dims = g->arrays().Ints({-2, 4});
-                },
-                "the weights have 4 channels"},
-        Refusal{"short_weights",
-                [](FullyConnectedGraph* g) { g->tensor(g->weights).bytes = 7; },
-                "7 bytes"},
-        Refusal{"variable_weights",
-                [](FullyConnectedGraph* g) {
-                  g->tensor(g->weights).allocation_type = kTfLiteArenaRw;
-                },
-                "not constant"},
-        Refusal{"hybrid",
-                [](FullyConnectedGraph* g) {
-                  for (int index : {g->input, g->output}) {
-                    g->tensor(index).type = kTfLiteFloat32;
-                  }
-                },
-                "the weights are int8, the input is float32"},
-        Refusal{"zero_point",
-                [](FullyConnectedGraph* g) {
-                  g->Quantize(g->weights, {1.0f}, {2});
-                },
-                "zero point 2"},
-        Refusal{"dense_weights",
-                [](FullyConnectedGraph* g) {
-                  int8_t* values = g->data<int8_t>(g->weights);
-                  for (int i = 0; i < 8; ++i) values[i] = 1;
-                },
-                "100 % of the weights are kept"},
-        Refusal{"bias_length",
-                [](FullyConnectedGraph* g) { g->tensor(g->bias).bytes = 4; },
-                "bias has 1 values for 2"}),
-    [](const auto& info) { return std::string(info.param.name); });
+        FullyConnectedChange{"no_params",
+                             [](FullyConnectedGraph* g) {
+                               g->node(g->layer).builtin_data = nullptr;
+                             },
+                             "no parameters"},
+        FullyConnectedChange{
+            "shuffled_weights",
+            [](FullyConnectedGraph* g) {
+              g->params.weights_format =
+                  static_cast<TfLiteFullyConnectedWeightsFormat>(1);
+            },
+            "format 1; accepted is DEFAULT"},
+        FullyConnectedChange{"activation",
+                             [](FullyConnectedGraph* g) {
+                               g->params.activation =
+                                   static_cast<TfLiteFusedActivation>(4);
+                             },
+                             "activation has number 4"},
+        FullyConnectedChange{"one_dimension",
+                             [](FullyConnectedGraph* g) {
+                               g->tensor(g->input).dims = g->arrays().Ints({4});
+                             },
+                             "1 dimensions, expected 2 to 4"},
+        FullyConnectedChange{"five_dimensions",
+                             [](FullyConnectedGraph* g) {
+                               g->tensor(g->input).dims =
+                                   g->arrays().Ints({1, 1, 1, 1, 4});
+                             },
+                             "5 dimensions, expected 2 to 4"},
+        FullyConnectedChange{
+            "dimensions_become_channels",
+            [](FullyConnectedGraph* g) {
+              g->tensor(g->input).dims = g->arrays().Ints({1, 2, 2});
+            },
+            "last dimension of the input is 2, the weights have 4"},
+        FullyConnectedChange{"empty_input",
+                             [](FullyConnectedGraph* g) {
+                               g->tensor(g->input).dims =
+                                   g->arrays().Ints({0, 4});
+                             },
+                             "1x1x0x4"},
+        FullyConnectedChange{"weights_of_four_dimensions",
+                             [](FullyConnectedGraph* g) {
+                               g->tensor(g->weights).dims =
+                                   g->arrays().Ints({2, 1, 1, 4});
+                             },
+                             "weights have 4 dimensions, expected 2"},
+        FullyConnectedChange{"negative_weights",
+                             [](FullyConnectedGraph* g) {
+                               g->tensor(g->weights).dims =
+                                   g->arrays().Ints({-2, 4});
+                             },
+                             "the weights have 4 channels"},
+        FullyConnectedChange{
+            "short_weights",
+            [](FullyConnectedGraph* g) { g->tensor(g->weights).bytes = 7; },
+            "7 bytes"},
+        FullyConnectedChange{"variable_weights",
+                             [](FullyConnectedGraph* g) {
+                               g->tensor(g->weights).allocation_type =
+                                   kTfLiteArenaRw;
+                             },
+                             "not constant"},
+        FullyConnectedChange{"hybrid",
+                             [](FullyConnectedGraph* g) {
+                               for (int index : {g->input, g->output}) {
+                                 g->tensor(index).type = kTfLiteFloat32;
+                               }
+                             },
+                             "the weights are int8, the input is float32"},
+        FullyConnectedChange{"zero_point",
+                             [](FullyConnectedGraph* g) {
+                               g->Quantize(g->weights, {1.0f}, {2});
+                             },
+                             "zero point 2"},
+        FullyConnectedChange{"dense_weights",
+                             [](FullyConnectedGraph* g) {
+                               int8_t* values = g->data<int8_t>(g->weights);
+                               for (int i = 0; i < 8; ++i) values[i] = 1;
+                             },
+                             "100 % of the weights are kept"},
+        FullyConnectedChange{
+            "bias_length",
+            [](FullyConnectedGraph* g) { g->tensor(g->bias).bytes = 4; },
+            "bias has 1 values for 2"}),
+    NameOf<FullyConnectedGraph>);
 
 }  // namespace
 }  // namespace tf_pconv

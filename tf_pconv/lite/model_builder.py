@@ -152,12 +152,20 @@ class ModelBuilder:
         type_name = "FLOAT32" if layer.scales is None else "INT8"
         return self.tensor(name, layer.weights.shape, type_name, layer.weights, layer.scales)
 
+    def bias(self, source: int, layer: Conv | FullyConnected, name: str) -> int:
+        """Adds the bias, which it must have, of a layer with that input."""
+        assert layer.bias is not None
+        if layer.scales is None:
+            return self.tensor(name, layer.bias.shape, "FLOAT32", layer.bias)
+        scale = self.graph.tensors[source].quantization.scale[0] * layer.scales
+        return self.tensor(name, layer.bias.shape, "INT32", layer.bias, scale)
+
     def convolution(self, source: int, conv: Conv, name: str, weights: int) -> int:
         """Adds a convolution and returns its output."""
         filters, *kernel, _ = conv.weights.shape
         inputs = [source, weights]
         if conv.bias is not None:
-            inputs.append(self._bias(source, conv, name + "/bias"))
+            inputs.append(self.bias(source, conv, name + "/bias"))
         _, *sides, _ = self.graph.tensors[source].shape
         sides = [conv.output_side(*lengths) for lengths in zip(sides, kernel, strict=True)]
         output = self.activation(name + "/output", [1, *sides, filters], conv.quantization)
@@ -175,7 +183,7 @@ class ModelBuilder:
         """Adds a fully-connected layer and returns its output."""
         inputs = [source, weights]
         if layer.bias is not None:
-            inputs.append(self._bias(source, layer, name + "/bias"))
+            inputs.append(self.bias(source, layer, name + "/bias"))
         *leading, _ = self.graph.tensors[source].shape
         if not layer.keep_dimensions:
             leading = [math.prod(leading)]
@@ -202,13 +210,6 @@ class ModelBuilder:
     def serialize(self) -> bytes:
         """Returns the bytes of the file."""
         return flatbuffer.serialize(self.model)
-
-    def _bias(self, source: int, layer: Conv | FullyConnected, name: str) -> int:
-        assert layer.bias is not None
-        if layer.scales is None:
-            return self.tensor(name, layer.bias.shape, "FLOAT32", layer.bias)
-        scale = self.graph.tensors[source].quantization.scale[0] * layer.scales
-        return self.tensor(name, layer.bias.shape, "INT32", layer.bias, scale)
 
 
 def chain(*convs: Conv, side: int, quantization: Quantization | None = None) -> ModelBuilder:
