@@ -39,6 +39,7 @@ def comparison():
         ({"group_size": 0}, "group_size of a layer must be at least 1, but is 0"),
         ({"dtype": "float16"}, "dtype must be one of float32, int8, but is 'float16'"),
         ({"stride": 3}, "stride must be 1 or 2, but is 3"),
+        ({"kernel_size": 5}, "kernel_size must be 1 or 3, but is 5"),
         ({"compression": 0.5}, "compression must be at least 1, but is 0.5"),
         ({"chain": 0}, "chain of a layer must be at least 1, but is 0"),
         ({"chain": 2, "filters": 16}, "8 channels, 16 filters and stride 1"),
@@ -59,6 +60,16 @@ def test_built_layer_follows_patterns_in_scattered_groups(dtype):
     assert convolution.type == dtype
     # 9 of 32 kernels of 4 weights; quantisation may add zeros.
     assert convolution.sparsity >= 1 - 9 * 4 / (32 * 9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_built_1x1_layer_follows_connectivity(dtype):
+    case = LayerCase(32, 32, 8, dtype, group_size=4, kernel_size=1)
+    (convolution,) = lite.pack(build_layer(case), verify=False, min_speedup=0).report.convolutions
+    assert convolution.packed
+    assert (convolution.shape, convolution.group_size) == ((32, 1, 1, 32), 4)
+    assert convolution.sparsity >= 1 - 4 / 32
+    assert case.name == f"32,32,8 1x1 {dtype} group 4 8x"
 
 
 def test_layer_is_delegated_and_agrees(comparison):

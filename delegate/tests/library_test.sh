@@ -19,7 +19,7 @@ expect 'Needed libraries' "$needed" $'libc.so.6\nlibm.so.6'
 exported=$(readelf --dyn-syms --wide "$library" |
   awk '$7 != "UND" && $8 && NR > 4 { sub(/@.*/, "", $8); print $8 }' | sort)
 expect 'Exported symbols' "$exported" \
-  $'tf_pconv_predict_least_speedup\ntflite_plugin_create_delegate\ntflite_plugin_destroy_delegate'
+  $'tf_pconv_multiply_rate\ntf_pconv_predict_least_speedup\ntf_pconv_read_rate\ntflite_plugin_create_delegate\ntflite_plugin_destroy_delegate'
 
 if grep -q TEXTREL <<<"$dynamic"; then
   echo 'The code needs relocations' >&2

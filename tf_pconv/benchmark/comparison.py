@@ -30,6 +30,7 @@ from tf_pconv.benchmark.footprint import measure_footprint
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.network_case import NetworkCase
 from tf_pconv.benchmark.operations import count_operations
+from tf_pconv.benchmark.peaks import measure_peaks
 from tf_pconv.benchmark.profile import measure_profile
 from tf_pconv.benchmark.results import Absentee, Comparison, Rival
 from tf_pconv.benchmark.settings import Settings, complete
@@ -174,6 +175,7 @@ def compare(
                 entries.append(_Entry(engine, subject, inputs, expected, chosen))
             except Exception as error:  # engines raise whatever they like
                 absentees.append(Absentee(engine.name, _reason(engine, error)))
+        peaks = measure_peaks(delegation.kernels)
         loads = [
             _time_load(entries, chosen, backwards=number % 2 == 1)
             for number in range(chosen["loads"])
@@ -183,7 +185,7 @@ def compare(
             for model, delegated in ((subject.delegated, True), (dense, False))
             if chosen["memory"]
         ]
-    profile = measure_profile(subject.delegated, chosen) if chosen["profile"] else None
+    profile = measure_profile(subject.delegated, dense, chosen) if chosen["profile"] else None
     return Comparison(
         name=subject.name,
         dtype=subject.dtype,
@@ -206,6 +208,7 @@ def compare(
         largest_difference=difference,
         equal_share=equal,
         operations=count_operations(subject.delegated, dense),
+        peaks=peaks,
         case=subject.case,
         delegate_footprint=footprints[0] if footprints else None,
         dense_footprint=footprints[1] if footprints else None,

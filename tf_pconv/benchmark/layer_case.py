@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "int8")
 STRIDES = (1, 2)
+KERNEL_SIZES = (1, 3)
 
 # Integers spread evenly over int8, as the benchmark draws them, then have unit variance.
 _INPUT: Quantization = (1 / 74, 0)
@@ -26,7 +27,7 @@ _RELU_OUTPUT: Quantization = (4 / 255, -128)
 
 @dataclasses.dataclass(frozen=True)
 class LayerCase:
-    """3x3 convolutions with random weights that follow patterns exactly.
+    """Convolutions with random weights that follow patterns, or connectivity, exactly.
 
     Attributes:
         channels: Input channels.
@@ -36,6 +37,8 @@ class LayerCase:
         group_size: Filters that share patterns and connectivity.
         compression: Weights of the dense layer over the weights kept.
         stride: 1 or 2.
+        kernel_size: Side of a kernel: 3, pruned to patterns and connectivity, or 1, pruned to
+            connectivity.
         library: Name of a pattern library.
         chain: Convolutions of the model, one after another with RELU behind each; 1: one, alone.
         label: Name that others know the layer by, such as `L6`.
@@ -51,6 +54,7 @@ class LayerCase:
     group_size: int = 4
     compression: float = 8.0
     stride: int = 1
+    kernel_size: int = 3
     library: str = "scp8"
     chain: int = 1
     label: str = ""
@@ -65,7 +69,9 @@ class LayerCase:
             raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, but is {self.dtype!r}.")
         if self.stride not in STRIDES:
             raise ValueError(f"stride must be 1 or 2, but is {self.stride}.")
-        weights = self.filters * self.channels * 9
+        if self.kernel_size not in KERNEL_SIZES:
+            raise ValueError(f"kernel_size must be 1 or 3, but is {self.kernel_size}.")
+        weights = self.filters * self.channels * self.kernel_size**2
         activations = self.side**2 * max(self.channels, self.filters)
         if 4 * max(weights, activations) > MAX_BYTES:
             raise ValueError(
@@ -92,7 +98,8 @@ class LayerCase:
         label = f"{self.label} " if self.label else ""
         times = f"{self.chain} x " if self.chain > 1 else ""
         stride = f" stride {self.stride}" if self.stride != 1 else ""
-        return f"{label}{times}{self.channels},{self.filters},{self.side}{stride}"
+        kernel = " 1x1" if self.kernel_size == 1 else ""
+        return f"{label}{times}{self.channels},{self.filters},{self.side}{kernel}{stride}"
 
     @property
     def configuration(self) -> str:
@@ -128,17 +135,19 @@ def _convolution(case: LayerCase, random: np.random.Generator) -> Conv:
 
 
 def _pattern_weights(case: LayerCase, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Returns weights of shape (3, 3, channels, filters)."""
+    """Returns weights of shape (kernel_size, kernel_size, channels, filters)."""
     from keras import ops
 
     from tf_pconv import patterns, projection
 
-    shape = (3, 3, case.channels, case.filters)
-    weights = random.standard_normal(shape, dtype=np.float32)
+    sides = (case.kernel_size, case.kernel_size)
+    has_patterns = case.kernel_size == patterns.SIDE
+    entries = patterns.ENTRIES if has_patterns else 1
+    weights = random.standard_normal((*sides, case.channels, case.filters), dtype=np.float32)
     mask = projection.project(
         weights,
-        library=patterns.get_library(case.library),
-        kernels=projection.kept_kernels(case.channels, (3, 3), patterns.ENTRIES, case.compression),
+        library=patterns.get_library(case.library) if has_patterns else None,
+        kernels=projection.kept_kernels(case.channels, sides, entries, case.compression),
         group_size=case.group_size,
         order=random.permutation(case.filters).astype(np.int32),
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
 from tf_pconv.lite import flatbuffer, pconv2d
 
-_COUNTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_DEPTHWISE = "DEPTHWISE_CONV_2D"
+_COUNTED = ("CONV_2D", _DEPTHWISE, "FULLY_CONNECTED")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,20 +36,37 @@ def count_operations(delegated: bytes, dense: bytes) -> Operations:
         dense: The same weights, dense.
     """
     packed = _packed_outputs(flatbuffer.parse(delegated))
-    model = flatbuffer.parse(dense)
-    total = executed = 0
-    for place, subgraph in enumerate(model.subgraphs):
+    found = operations_by_output(flatbuffer.parse(dense), packed).values()
+    return Operations(sum(each.dense for each in found), sum(each.executed for each in found))
+
+
+def operations_by_output(
+    dense: Any, sparse: Collection[tuple[int, int]]
+) -> dict[tuple[int, int], Operations]:
+    """Counts the multiply-adds of each convolution and fully-connected layer.
+
+    Args:
+        dense: The parsed model, its weights dense.
+        sparse: Subgraph and output of the layers that need no weights that are zero; a depthwise
+            layer needs all.
+
+    Returns:
+        The counts by subgraph and output.
+    """
+    counts = {}
+    for place, subgraph in enumerate(dense.subgraphs):
         for operator in flatbuffer.items(subgraph.operators):
-            if _kind(model, operator) not in _COUNTED:
+            kind = _kind(dense, operator)
+            if kind not in _COUNTED:
                 continue
-            output = int(operator.outputs[0])
+            key = (place, int(operator.outputs[0]))
+            positions = _positions(subgraph.tensors[key[1]])
             weights = subgraph.tensors[operator.inputs[1]]
-            positions = _positions(subgraph.tensors[output])
             size = math.prod(map(int, weights.shape))
-            total += size * positions
-            kept = _nonzero(model, weights) if (place, output) in packed else size
-            executed += kept * positions
-    return Operations(total, executed)
+            skips = key in sparse and kind != _DEPTHWISE
+            kept = _nonzero(dense, weights) if skips else size
+            counts[key] = Operations(size * positions, kept * positions)
+    return counts
 
 
 def _kind(model: Any, operator: Any) -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tf_pconv.benchmark.contestants.litert import LiteRt
+from tf_pconv.benchmark.operations import Operations, operations_by_output
 from tf_pconv.benchmark.settings import Settings, complete
 from tf_pconv.benchmark.timing import pinned
 from tf_pconv.lite.convolutions import DENSIFY, Graph
 from tf_pconv.lite.delegation import open_delegated
-from tf_pconv.lite.flatbuffer import items, parse, text
+from tf_pconv.lite.flatbuffer import items, parse, schema, text
 from tf_pconv.lite.inspection import layer_names
 
 _LEAST_RUNS = 10
@@ -41,6 +43,8 @@ class LayerTime:
         multiply_ms: Multiplying; of int8 with the output stage: bias, requantisation, activation.
             Depthwise kernels store their outputs here as well.
         store_ms: Storing outputs; of float32 with bias and activation.
+        operations: Its multiply-adds.
+        bytes: Of its input, its output and the weights that are not pruned, each once.
     """
 
     name: str
@@ -52,6 +56,8 @@ class LayerTime:
     pack_ms: float
     multiply_ms: float
     store_ms: float
+    operations: Operations
+    bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,11 +98,12 @@ class Profile:
         return sum(part.ms for part in self.parts if isinstance(part, RuntimeTime))
 
 
-def measure_profile(model: bytes, settings: Settings) -> Profile:
+def measure_profile(model: bytes, dense: bytes, settings: Settings) -> Profile:
     """Measures where the time of a `.tflite` goes when the delegate runs it.
 
     Args:
         model: The file's bytes.
+        dense: The same weights, dense.
         settings: Kernel, threads, seconds and seed are heeded.
 
     Returns:
@@ -120,7 +127,10 @@ def measure_profile(model: bytes, settings: Settings) -> Profile:
         regions = json.loads(path.read_text(errors="replace"))["regions"]
     assert all(region["runs"] == runs for region in regions), "every run runs every region"
     regions.sort(key=lambda region: region["begin_ns"])
-    return Profile(runs, (end - begin) / 1e6, tuple(_parts(Graph(graphs, 0), regions, begin, end)))
+    graph = Graph(graphs, 0)
+    between = _operators_between(graph, regions)
+    parts = _parts(_layers(graph, parse(dense), regions), between, regions, begin, end)
+    return Profile(runs, (end - begin) / 1e6, tuple(parts))
 
 
 def _run(model: bytes, path: pathlib.Path, settings: Settings) -> tuple[float, float, int]:
@@ -143,33 +153,52 @@ def _run(model: bytes, path: pathlib.Path, settings: Settings) -> tuple[float, f
     return begin, end, len(begins)
 
 
+def _layers(graph: Graph, dense: Any, regions: Sequence[dict[str, Any]]) -> dict[int, LayerTime]:
+    """Returns the layers of regions by their nodes."""
+    entries = [layer for region in regions for layer in region["layers"]]
+    names = layer_names([_weights_name(graph, entry["node"]) for entry in entries])
+    counts = operations_by_output(dense, [(0, entry["output"]) for entry in entries])
+    return {
+        entry["node"]: _layer(name, entry, _item_bytes(graph, entry), counts[0, entry["output"]])
+        for name, entry in zip(names, entries, strict=True)
+    }
+
+
+def _layer(
+    name: str, entry: Mapping[str, Any], item_bytes: int, operations: Operations
+) -> LayerTime:
+    source, output = tuple(entry["input_shape"]), tuple(entry["output_shape"])
+    weights = operations.executed // math.prod(output[:3])
+    return LayerTime(
+        name=name,
+        operator=entry["operator"],
+        kernel=entry["kernel"],
+        input_shape=source,
+        output_shape=output,
+        ms=entry["ns"] / 1e6,
+        pack_ms=entry["pack_ns"] / 1e6,
+        multiply_ms=entry["multiply_ns"] / 1e6,
+        store_ms=entry["store_ns"] / 1e6,
+        operations=operations,
+        bytes=item_bytes * (math.prod(source) + math.prod(output) + weights),
+    )
+
+
+def _item_bytes(graph: Graph, entry: Mapping[str, Any]) -> int:
+    return 4 if graph.tensor(entry["output"]).type == schema().TensorType.FLOAT32 else 1
+
+
 def _parts(
-    graph: Graph, regions: Sequence[dict[str, Any]], begin: float, end: float
+    layers: Mapping[int, LayerTime],
+    between: Sequence[tuple[str, ...]],
+    regions: Sequence[dict[str, Any]],
+    begin: float,
+    end: float,
 ) -> Iterator[LayerTime | RuntimeTime]:
     """Yields what runs from `begin` to `end`, in nanoseconds of the clock."""
-    entries = [layer for region in regions for layer in region["layers"]]
-    names = dict(
-        zip(
-            (entry["node"] for entry in entries),
-            layer_names([_weights_name(graph, entry["node"]) for entry in entries]),
-            strict=True,
-        )
-    )
-    between = _operators_between(graph, regions)
-    for place, region in enumerate(regions):
-        yield RuntimeTime(between[place], (region["begin_ns"] - begin) / 1e6)
-        for layer in region["layers"]:
-            yield LayerTime(
-                name=names[layer["node"]],
-                operator=layer["operator"],
-                kernel=layer["kernel"],
-                input_shape=tuple(layer["input_shape"]),
-                output_shape=tuple(layer["output_shape"]),
-                **{
-                    phase.replace("ns", "ms"): layer[phase] / 1e6
-                    for phase in ("ns", "pack_ns", "multiply_ns", "store_ns")
-                },
-            )
+    for operators, region in zip(between, regions, strict=False):
+        yield RuntimeTime(operators, (region["begin_ns"] - begin) / 1e6)
+        yield from (layers[entry["node"]] for entry in region["layers"])
         begin = region["end_ns"]
     yield RuntimeTime(between[-1], (end - begin) / 1e6)
 

@@ -3,48 +3,92 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.table import Table
 
 from tf_pconv.benchmark.profile import LayerTime, Profile
+from tf_pconv.benchmark.results import Comparison
 
 _TIMES = ("ms", "pack_ms", "multiply_ms", "store_ms")
 
+WITH_SHAPES = 96
+"""Columns from which there is room for the shapes of outputs."""
 
-def profile_table(name: str, profile: Profile, is_wide: bool) -> Table:
+WITH_KERNELS = 132
+"""Columns from which there is room for the kernel of each layer."""
+
+
+def profile_table(comparison: Comparison, profile: Profile, width: int) -> Table:
     """Returns a table with a row for each part of a model, and sums below.
 
     Args:
-        name: Of the model.
+        comparison: What was measured.
         profile: Where its time goes.
-        is_wide: Whether there is room for shapes and kernels.
+        width: Columns there is room for.
     """
-    title = f"{name}: {profile.ms:.3f} ms a run by the clock, mean of {profile.runs}"
+    title = f"{comparison.name}: {profile.ms:.3f} ms a run by the clock, mean of {profile.runs}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer, or what RUNTIME runs\nbetween layers", overflow="fold")
-    for heading in ("output", "kernel") if is_wide else ():
-        table.add_column(heading, no_wrap=True)
-    for heading in ("share", "ms", "pack\nms", "multiply\nms", "store\nms"):
+    has_shapes, has_kernels = width >= WITH_SHAPES, width >= WITH_KERNELS
+    if has_shapes:
+        table.add_column("output", no_wrap=True)
+    if has_kernels:
+        table.add_column("kernel", no_wrap=True)
+    headings = (
+        "share",
+        "ms",
+        "pack\nms",
+        "multiply\nms",
+        "store\nms",
+        "executed\nG/s",
+        "of the\npeak",
+    )
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
 
-    def add(label: str, details: tuple[str, str], times: Iterable[float]) -> None:
-        ms, *phases = times
-        cells = [f"{100 * ms / profile.ms:.1f} %", *(f"{each:.3f}" for each in (ms, *phases))]
-        table.add_row(label, *(details if is_wide else ()), *cells)
+    def add(label: str, cells: Iterable[str], shape: str = "", kernel: str = "") -> None:
+        details = [*([shape] if has_shapes else []), *([kernel] if has_kernels else [])]
+        table.add_row(label, *details, *cells)
 
     for part in profile.parts:
         if isinstance(part, LayerTime):
-            add(part.name, (_sides(part.output_shape), part.kernel), _times([part]))
+            cells = _cells(comparison, profile, [part])
+            add(part.name, cells, "x".join(map(str, part.output_shape[1:])), part.kernel)
         elif part.operators:
-            add(f"RUNTIME: {_count(part.operators)}", ("", ""), [part.ms])
+            add(f"RUNTIME: {_count(part.operators)}", _times(profile, [part.ms]))
     table.add_section()
     for kernel, layers in _by_kernel(profile.layers).items():
-        add(f"{len(layers)} layers" if is_wide else kernel, ("", kernel), _times(layers))
-    add(f"all {len(profile.layers)} layers", ("", ""), _times(profile.layers))
-    add("RUNTIME", ("", ""), [profile.runtime_ms])
+        label = f"{len(layers)} layers" if has_kernels else kernel
+        add(label, _cells(comparison, profile, layers), kernel=kernel)
+    add(f"all {len(profile.layers)} layers", _cells(comparison, profile, profile.layers))
+    add("RUNTIME", _times(profile, [profile.runtime_ms]))
     return table
+
+
+def _cells(
+    comparison: Comparison, profile: Profile, layers: Sequence[LayerTime]
+) -> tuple[str, ...]:
+    """Returns the times of layers together, what they execute, and its share of the peak."""
+    times = _times(profile, [sum(getattr(each, name) for each in layers) for name in _TIMES])
+    seconds = 1e-3 * sum(layer.ms for layer in layers)
+    if seconds == 0:
+        return times
+    executed = sum(layer.operations.executed for layer in layers)
+    # What the peaks would need; nothing where one is not known.
+    peaks = [comparison.peaks.multiply_adds.get(layer.kernel) for layer in layers]
+    least = sum(
+        layer.operations.executed / peak
+        for layer, peak in zip(layers, peaks, strict=True)
+        if peak is not None
+    )
+    share = f"{100 * least / comparison.threads / seconds:.1f} %" if all(peaks) else ""
+    return (*times, f"{executed / seconds / 1e9:.1f}", share)
+
+
+def _times(profile: Profile, times: Sequence[float]) -> tuple[str, ...]:
+    return (f"{100 * times[0] / profile.ms:.1f} %", *(f"{each:.3f}" for each in times))
 
 
 def _by_kernel(layers: Iterable[LayerTime]) -> dict[str, list[LayerTime]]:
@@ -52,15 +96,6 @@ def _by_kernel(layers: Iterable[LayerTime]) -> dict[str, list[LayerTime]]:
     for layer in layers:
         kernels.setdefault(layer.kernel, []).append(layer)
     return kernels
-
-
-def _times(layers: Iterable[LayerTime]) -> list[float]:
-    rows = [[getattr(layer, name) for name in _TIMES] for layer in layers]
-    return [sum(column) for column in zip(*rows, strict=True)] or [0.0] * len(_TIMES)
-
-
-def _sides(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape[1:]))
 
 
 def _count(kinds: Iterable[str]) -> str:

@@ -15,11 +15,15 @@ from tf_pconv.benchmark.results import Comparison, Rival
 from tf_pconv.benchmark.suites import FIRST_LAYER
 from tf_pconv.text_table import columns, to_text
 
-_WIDTH = 120
+_WIDTH = 140
 """Columns of what is printed, where the terminal has them."""
 
 _WIDE = 110
 """Columns below which the table leaves out intervals and differences, which --json has."""
+
+
+_RATES = ("dense_rate", "executed_rate", "share_of_peak")
+"""Properties of a comparison that are figures."""
 
 
 def print_results(
@@ -33,14 +37,15 @@ def print_results(
         *_versions(comparisons),
     ]
     width = columns(_WIDTH)
-    tables = [_to_table(comparisons, title, is_wide=width >= _WIDE)]
+    tables = [
+        _to_table(comparisons, title, is_wide=width >= _WIDE),
+        _operations_table(comparisons),
+    ]
     if any(comparison.delegate_footprint for comparison in comparisons):
         tables.append(_footprint_table(comparisons))
     for comparison in comparisons:
         if comparison.profile:
-            tables.append(
-                profile_table(comparison.name, comparison.profile, is_wide=width >= _WIDE)
-            )
+            tables.append(profile_table(comparison, comparison.profile, width))
     lines = [*summaries(comparisons), *_absences(comparisons), "; ".join(facts)]
     print(to_text(*tables, *lines, width=width))
 
@@ -72,10 +77,13 @@ def summaries(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def to_json(machine: Mapping[str, str], comparisons: Sequence[Comparison]) -> str:
-    """Returns the machine and every field of every measurement as JSON."""
+    """Returns the machine, and every field of every measurement and its rates, as JSON."""
     document = {
         "machine": dict(machine),
-        "results": [dataclasses.asdict(comparison) for comparison in comparisons],
+        "results": [
+            {**dataclasses.asdict(each), **{name: getattr(each, name) for name in _RATES}}
+            for each in comparisons
+        ],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -128,6 +136,25 @@ def _to_table(comparisons: Sequence[Comparison], title: str, is_wide: bool) -> T
             table.add_row(*first)
         for place, rival in enumerate(comparison.rivals):
             table.add_row(*(first if place == 0 else ("", "", "")), *_cells(rival, is_wide))
+    return table
+
+
+def _operations_table(comparisons: Sequence[Comparison]) -> Table:
+    title = "Multiply-adds: dense-equivalent, and those that the delegate's file executes"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer or model", overflow="fold")
+    for heading in ("dense\nM", "executed\nM", "dense\nG/s", "executed\nG/s", "of the\npeak"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for comparison in comparisons:
+        share = comparison.share_of_peak
+        table.add_row(
+            comparison.name,
+            f"{comparison.operations.dense / 1e6:.1f}",
+            f"{comparison.operations.executed / 1e6:.1f}",
+            f"{comparison.dense_rate / 1e9:.1f}",
+            f"{comparison.executed_rate / 1e9:.1f}",
+            "" if share is None else f"{100 * share:.1f} %",
+        )
     return table
 
 

@@ -9,6 +9,7 @@ from tf_pconv.benchmark.footprint import Footprint
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.network_case import NetworkCase
 from tf_pconv.benchmark.operations import Operations
+from tf_pconv.benchmark.peaks import Peaks
 from tf_pconv.benchmark.profile import Profile
 
 
@@ -76,6 +77,7 @@ class Comparison:
         largest_difference: Of the delegate's outputs from XNNPACK's, as in `Rival`.
         equal_share: Share of outputs that equal XNNPACK's.
         operations: Multiply-adds of one run.
+        peaks: What one thread of the processor does at best.
         case: The layer or network, unless it came from a file.
         delegate_footprint: Load time and memory with the delegate, where they were measured.
         dense_footprint: The same of the dense file of the same type in XNNPACK.
@@ -98,10 +100,27 @@ class Comparison:
     largest_difference: float
     equal_share: float
     operations: Operations
+    peaks: Peaks
     case: LayerCase | NetworkCase | None = None
     delegate_footprint: Footprint | None = None
     dense_footprint: Footprint | None = None
     profile: Profile | None = None
+
+    @property
+    def dense_rate(self) -> float:
+        """Dense-equivalent multiply-adds a second with the delegate."""
+        return 1e3 * self.operations.dense / self.delegate_ms
+
+    @property
+    def executed_rate(self) -> float:
+        """Multiply-adds a second that the delegate's file really executes."""
+        return 1e3 * self.operations.executed / self.delegate_ms
+
+    @property
+    def share_of_peak(self) -> float | None:
+        """`executed_rate` over the peak of as many threads with the fastest of the kernels."""
+        peak = max(self.peaks.multiply_adds.values(), default=0.0)
+        return self.executed_rate / (self.threads * peak) if peak else None
 
     def against(self, engine: str) -> Rival:
         """Returns what an engine reached.

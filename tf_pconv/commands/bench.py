@@ -12,6 +12,7 @@ from tf_pconv.benchmark import comparison, contestants, network_case, pictures, 
 from tf_pconv.benchmark.layer_case import LayerCase
 from tf_pconv.benchmark.machine import describe_machine
 from tf_pconv.benchmark.results import Comparison
+from tf_pconv.benchmark.roofline import plot_roofline
 from tf_pconv.benchmark.settings import Settings
 from tf_pconv.commands.command import Command, UsageError, uses_keras
 from tf_pconv.commands.files import define_overwrite, existing, new_output, written_whole
@@ -22,7 +23,7 @@ def _define_bench(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "layer",
         [],
-        "CHANNELS,FILTERS,SIDE of a 3x3 convolution; may be repeated, and so may --dtype and "
+        "CHANNELS,FILTERS,SIDE of a convolution; may be repeated, and so may --dtype and "
         "--group_size: every combination is timed.",
         flag_values=values,
     )
@@ -84,6 +85,13 @@ def _define_bench(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer("stride", 1, "1 or 2.", 1, 2, flag_values=values)
+    flags.DEFINE_enum(
+        "kernel_size",
+        "3",
+        ["1", "3"],
+        "Side of the kernels of --layer: 3, pruned to patterns, or 1, pruned to connectivity.",
+        flag_values=values,
+    )
     flags.DEFINE_string("library", "scp8", "Pattern library.", flag_values=values)
     flags.DEFINE_string(
         "kernel", "", "Kernel by name; empty: the delegate chooses.", flag_values=values
@@ -115,6 +123,12 @@ def _define_bench(values: flags.FlagValues) -> None:
         "json", None, "File for all figures; - is the standard output.", flag_values=values
     )
     flags.DEFINE_string("plot", None, "Picture of the speed-ups (.png, .svg).", flag_values=values)
+    flags.DEFINE_string(
+        "roofline",
+        None,
+        "Picture of the layers under the limits of the processor (.png, .svg); profiles them.",
+        flag_values=values,
+    )
     define_overwrite(values)
 
 
@@ -133,6 +147,9 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
         values.json and values.json != "-" and new_output(values.json, values.overwrite, ".json")
     )
     plot_file = values.plot and new_output(values.plot, values.overwrite, ".png", ".svg")
+    roofline_file = values.roofline and new_output(
+        values.roofline, values.overwrite, ".png", ".svg"
+    )
     runs = list(_runs(values))
     comparisons = []
     for number, (name, run) in enumerate(runs, 1):
@@ -148,6 +165,9 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
                 else pictures.plot_speedups
             )
             plot(comparisons, temporary, machine["processor"])
+    if roofline_file:
+        with written_whole(roofline_file) as temporary:
+            plot_roofline(comparisons, temporary, machine["processor"])
     if json_file:
         with written_whole(json_file) as temporary:
             temporary.write_text(document)
@@ -167,7 +187,7 @@ def _runs(values: flags.FlagValues) -> Iterator[tuple[str, Callable[[], Comparis
         "seed": values.seed,
         "engine_python": values.engine_python,
         "memory": values.memory,
-        "profile": values.profile,
+        "profile": values.profile or bool(values.roofline),
     }
     if values.model:
         path = existing(values.model, ".tflite")
@@ -189,6 +209,8 @@ def _layer_cases(values: flags.FlagValues) -> list[LayerCase]:
     if values.suite == "patdnn":
         if values.stride != 1:
             raise UsageError("the layers of --suite patdnn have stride 1; leave --stride out.")
+        if values.kernel_size != "3":
+            raise UsageError("the layers of --suite patdnn are 3x3; leave --kernel_size out.")
         return suites.patdnn_cases(
             _dtypes(values), values.group_size, compressions, values.library, values.chain
         )
@@ -199,6 +221,7 @@ def _layer_cases(values: flags.FlagValues) -> list[LayerCase]:
             group_size=group_size,
             compression=compression,
             stride=values.stride,
+            kernel_size=int(values.kernel_size),
             library=values.library,
             chain=values.chain,
         )
@@ -241,9 +264,11 @@ COMMAND = Command(
     examples=(
         "--layer 256,256,56 --dtype int8 --group-size 4 --compression 8",
         "--layer 64,64,56 --layer 128,128,28 --dtype int8 --dtype fp32 --json bench.json",
+        "--layer 256,1024,14 --kernel-size 1 --compression 4.4",
         "--suite patdnn --chain 4 --dtype int8 --dtype fp32",
         "--suite networks --cache networks --engine all",
         "--layer 256,256,56 --engine delegate",
+        "--network resnet50 --cache networks --profile --roofline roofline.png",
         "--model model.tflite --threads 2",
     ),
     define=_define_bench,
