@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,10 @@ namespace {
 constexpr int kMaxPlaneBytes = 64;
 // The least that PointwiseKernel::pack and ::store transpose.
 constexpr int kTransposedChannels = 16;
+constexpr int kLineBytes = 64;
+// Pixels this far apart, or a multiple of it, share so few sets of a first
+// cache that those of a tile do not fit.
+constexpr int kConflictingBytes = 1024;
 
 class PointwiseConv : public PatternConv {
  public:
@@ -282,6 +287,13 @@ class PointwiseConv : public PatternConv {
              int channels, TilePixels* pixels) const {
     outputs += ptrdiff_t{first} * kernel.pixels;
     for (int i = 0; i < kernel.pixels; ++i) pixels->outputs[i] += first;
+    if (shape_.filters % kConflictingBytes == 0) {
+      for (; channels >= kLineBytes; channels -= kLineBytes) {
+        StoreLines(kernel, outputs, pixels);
+        outputs += ptrdiff_t{kLineBytes} * kernel.pixels;
+      }
+      if (channels == 0) return;
+    }
     if (channels >= kTransposedChannels) {
       kernel.store(outputs, channels, kernel.pixels, pixels->outputs);
       return;
@@ -291,6 +303,19 @@ class PointwiseConv : public PatternConv {
         pixels->outputs[pixel][channel] =
             outputs[channel * kernel.pixels + pixel];
       }
+    }
+  }
+
+  // Writes the next cache line of each pixel as a whole; moves `pixels` on.
+  static void StoreLines(const PointwiseKernel& kernel, const int8_t* outputs,
+                         TilePixels* pixels) {
+    alignas(kLineBytes) int8_t lines[kMaxPlaneBytes][kLineBytes];
+    int8_t* at[kMaxPlaneBytes];
+    for (int i = 0; i < kernel.pixels; ++i) at[i] = lines[i];
+    kernel.store(outputs, kLineBytes, kernel.pixels, at);
+    for (int i = 0; i < kernel.pixels; ++i) {
+      memcpy(pixels->outputs[i], lines[i], kLineBytes);
+      pixels->outputs[i] += kLineBytes;
     }
   }
 
