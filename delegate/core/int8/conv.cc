@@ -190,8 +190,8 @@ class Int8Conv : public PatternConv {
   Int8TilePlace PlaceOf(const Call& call, int64_t tile) const {
     const int64_t first = tile * largest().blocks;
     const Int8Tile& shape = TileFor(call.blocks - first);
-    return {&shape, call.rows, first,
-            std::min(first + shape.blocks, call.blocks)};
+    return pixels_.PlaceOf(shape, call.rows, first,
+                           std::min(first + shape.blocks, call.blocks));
   }
 
   static void RunShare(void* context, int share, int shares) {

@@ -25,13 +25,24 @@ void Int8Pixels::Resize(const Geometry& geometry, const Int8Tiling& tiling) {
   }
 }
 
+Int8TilePlace Int8Pixels::PlaceOf(const Int8Tile& tile, RowRange rows,
+                                  int64_t first, int64_t end) const {
+  const int64_t row = first / block_columns_;
+  const int block_rows = BlockRows(rows);
+  return {&tile,
+          rows,
+          static_cast<int>(end - first),
+          static_cast<int>(row / block_rows),
+          static_cast<int>(row % block_rows),
+          static_cast<int>(first % block_columns_)};
+}
+
 void Int8Pixels::FindInputs(const Int8TilePlace& place, const int8_t* input,
                             Int8InputPixels* pixels) const {
   ForEachBlock(place, [&](const Block& block) {
     FindPatch(place, block, input, pixels);
   });
-  for (int i = static_cast<int>(place.end - place.first);
-       i < place.tile->blocks; ++i) {
+  for (int i = place.blocks; i < place.tile->blocks; ++i) {
     PadPatch(*place.tile, i, pixels);
   }
   SpreadParts(*place.tile, pixels);
@@ -60,7 +71,7 @@ void Int8Pixels::FindOutputs(const Int8TilePlace& place, int8_t* output,
       at[i] = inside ? first + output_offsets_[i] : discarded;
     }
   });
-  std::fill(pixels->at + (place.end - place.first) * count,
+  std::fill(pixels->at + place.blocks * count,
             pixels->at + place.tile->blocks * count, discarded);
 }
 
@@ -75,12 +86,8 @@ bool Int8Pixels::HasWholeParts(const Int8Tile& tile,
 template <typename Visit>
 void Int8Pixels::ForEachBlock(const Int8TilePlace& place, Visit visit) const {
   const int block_rows = BlockRows(place.rows);
-  Block block;
-  block.column = static_cast<int>(place.first % block_columns_);
-  block.row = static_cast<int>(place.first / block_columns_ % block_rows);
-  block.image = static_cast<int>(place.first / block_columns_ / block_rows);
-  const int count = static_cast<int>(place.end - place.first);
-  for (block.index = 0; block.index < count; ++block.index) {
+  Block block = {0, place.image, place.row, place.column};
+  for (; block.index < place.blocks; ++block.index) {
     visit(block);
     if (++block.column < block_columns_) continue;
     block.column = 0;

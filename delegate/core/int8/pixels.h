@@ -18,13 +18,16 @@ inline constexpr int kMaxTilePixels = 128;
 // Of small blocks, each with two lanes of one part.
 inline constexpr int kMaxTileParts = kMaxTilePixels / 4 * kMaxPatchLanes;
 
-// A tile in a range of rows of an output: of its blocks, counted row by row and
-// image by image, those from `first` to `end`.
+// A tile in a range of rows of an output: `blocks` of its blocks, which follow
+// each other row by row and image by image.
 struct Int8TilePlace {
   const Int8Tile* tile;
   RowRange rows;
-  int64_t first;
-  int64_t end;
+  int blocks;
+  // Where the first block lies, in blocks.
+  int image;
+  int row;
+  int column;
 };
 
 // What a tile is packed from.
@@ -53,6 +56,10 @@ class Int8Pixels {
   int64_t BlocksOf(RowRange rows) const {
     return int64_t{geometry_.output.batch} * BlockRows(rows) * block_columns_;
   }
+
+  // The tile that begins with a block of the range and ends before another.
+  Int8TilePlace PlaceOf(const Int8Tile& tile, RowRange rows, int64_t first,
+                        int64_t end) const;
 
   void FindInputs(const Int8TilePlace& place, const int8_t* input,
                   Int8InputPixels* pixels) const;

@@ -44,6 +44,11 @@ struct Int8Stream {
     // other, of those among `count` groups from `first` on.
     template <typename Visit>
     void ForEachRun(int first, int count, Visit visit) const {
+      // One run, known without a search.
+      if (count == static_cast<int>(groups.size())) {
+        visit(groups.front().begin, count);
+        return;
+      }
       const auto is_wanted = [&](const Group& group) {
         return group.index >= first && group.index < first + count;
       };
