@@ -170,7 +170,7 @@ TEST_P(KernelTest, AllCountsOfChannels) {
 TEST_P(KernelTest, ManyChannels) {
   Check(Varied(2, 4, 2100, 1));
   Check(Varied(3, 5, 1039, 2));
-  // The largest tiles leave five to the last pass.
+  // Passes as long as the largest tiles allow would leave five to the last.
   ConvCase test = Varied(2, 3, 485, 3);
   test.conv.stride_height = test.conv.stride_width = 2;
   Check(test);

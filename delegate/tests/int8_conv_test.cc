@@ -9,6 +9,8 @@
 #include "delegate/core/int8/kernel_table.h"
 #include "delegate/core/int8/patch.h"
 #include "delegate/core/int8/tiling.h"
+#include "delegate/testing/conv_case.h"
+#include "delegate/testing/conv_check.h"
 #include "delegate/testing/kernel_test.h"
 #include "delegate/testing/kernels_under_test.h"
 #include "delegate/testing/random_conv.h"
@@ -42,6 +44,29 @@ INSTANTIATE_TEST_SUITE_P(Int8, KernelTest, testing::ValuesIn(AllTested()),
                          KernelTest::Name);
 INSTANTIATE_TEST_SUITE_P(Int8, Int8KernelTest, testing::ValuesIn(AllTested()),
                          KernelTest::Name);
+
+// A last pass of fewer channels than a transpose takes would reach past the
+// lanes where tiles lie wholly in the image.
+TEST(Int8ConvTest, NoPassHasTooFewChannels) {
+  for (int channels : {17, 31, 33, 40}) {
+    SCOPED_TRACE(testing::Message() << channels << " channels");
+    RandomConvOptions options;
+    options.channels = channels;
+    options.filters = 9;
+    const RandomConv conv(options);
+    ConvTuning tuning;
+    tuning.block_bytes = 1;
+    const auto tested = CreateInt8Conv(
+        conv.description(),
+        FastestInt8Kernels(emulated::kInt8Kernels, ~0u, options.group_size),
+        tuning);
+    ConvCase test;
+    test.conv = options;
+    test.input = {1, 24, 24, channels};
+    ExpectLikeReference(conv.description(), tested.get(), test.input,
+                        MakeInput(test));
+  }
+}
 
 // 4x8 outputs in one vector of inputs.
 TEST(Int8ConvTest, WideBlocksRunWhereTheyFit) {

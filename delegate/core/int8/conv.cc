@@ -23,15 +23,22 @@ namespace {
 // in cache while all filters read them.
 constexpr int kPassBytes = 64 * 1024;
 
-// Channels of a pass: as few passes as `pass_bytes` allows, of equal length.
+// Channels of a pass: as few passes as `pass_bytes` allows, of about equal
+// length; a little more where few channels would be left.
 int PassChannels(int channels, size_t channel_bytes, int pass_bytes) {
   const int most = std::max(static_cast<int>(pass_bytes / channel_bytes),
                             kTransposedChannels);
   const int passes = (channels + most - 1) / most;
   const int equal = (channels + passes - 1) / passes;
-  // Whole transposes, but for the last pass.
-  return (equal + kTransposedChannels - 1) / kTransposedChannels *
-         kTransposedChannels;
+  int pass = (equal + kTransposedChannels - 1) / kTransposedChannels *
+             kTransposedChannels;
+  // The last pass may be shorter, but a transpose of fewer channels would reach
+  // past its lanes.
+  while (pass < channels && channels % pass != 0 &&
+         channels % pass < kTransposedChannels) {
+    pass += kTransposedChannels;
+  }
+  return pass;
 }
 
 class Int8Conv : public PatternConv {
