@@ -94,6 +94,50 @@ def test_stripped_model_is_plain_and_computes_the_same(build, rng):
         assert not np.allclose(after, dense)
 
 
+def frames(layer):
+    """A model that calls `layer` for each frame of a clip."""
+    clip = keras.Input((2, 8, 8, 8))
+    return keras.Model(clip, layers.GlobalAveragePooling3D()(layer(clip)))
+
+
+def test_wrapper_in_another_layer_is_stripped(rng):
+    convolution = layers.Conv2D(8, 3, padding="same", name="conv")
+    pruned = frames(layers.TimeDistributed(PatternWrapper(convolution, CONFIG), name="frames"))
+    x = rng.normal(size=(2, 2, 8, 8, 8)).astype("float32")
+    dense = array(pruned(x))
+    update_pattern_step(pruned)
+    stripped = strip_pruning(pruned)
+    assert not pattern_wrappers(stripped)
+    assert [weight.shape for weight in stripped.weights] == [(3, 3, 8, 8), (8,)]
+    kernel = array(stripped.weights[0])
+    assert np.count_nonzero(kernel) < kernel.size
+    np.testing.assert_allclose(stripped(x), pruned(x), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(dense, stripped(x))
+
+
+@keras.saving.register_keras_serializable(package="test_pruning")
+class OwnWrapper(layers.Layer):
+    """Makes its wrapper where no configuration shows it."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = PatternWrapper(layers.Conv2D(8, 3, padding="same"), CONFIG)
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+
+    def call(self, x):
+        return self.conv(x)
+
+
+def test_wrapper_that_another_layer_makes_is_refused():
+    image = keras.Input((8, 8, 8))
+    pruned = keras.Model(image, OwnWrapper(name="own")(image))
+    update_pattern_step(pruned)
+    with pytest.raises(TypeError, match="PatternWrapper that OwnWrapper 'own' makes itself"):
+        strip_pruning(pruned)
+
+
 def test_stripped_kernels_have_the_zeros_of_the_masks():
     pruned = prune_once(sequential())
     stripped = strip_pruning(pruned)

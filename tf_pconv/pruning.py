@@ -15,6 +15,8 @@ from tf_pconv.planning import check_model, is_graph, plan
 from tf_pconv.training_guard import TrainingPermit, guard_train_function
 from tf_pconv.wrappers import PatternWrapper, begin_steps
 
+_REGISTERED_NAME = keras.saving.get_registered_name(PatternWrapper)
+
 
 def prune_patterns(model: keras.Model, config: PatternConfig) -> keras.Model:
     """Returns a copy of a model that is pruned while it trains.
@@ -52,13 +54,14 @@ def strip_pruning(pruned: keras.Model) -> keras.Model:
 
     Args:
         pruned: A model returned by `prune_patterns`, or a single `PatternWrapper`. It is not
-            changed.
+            changed. Wrappers may also lie in layers that have their layer in their configuration,
+            such as `TimeDistributed(PatternWrapper(...))`.
 
     Returns:
         A model (or layer) without wrappers, with the same names. It is not compiled.
 
     Raises:
-        TypeError: Not a Keras 3 model, or a subclassed one.
+        TypeError: Not a Keras 3 model, or a subclassed one; or a layer makes its wrapper itself.
         ValueError: Nothing is wrapped, or a layer has not been pruned yet.
 
     Warns:
@@ -143,10 +146,10 @@ def _check_finished(wrappers: list[PatternWrapper]) -> None:
 
 
 def _plain_copy(layer: keras.Layer) -> keras.Layer:
-    """Makes a layer anew from its configuration, without weights; of a wrapper, the inner one."""
+    """Makes a layer anew from its configuration, without weights and without wrappers."""
     inner = layer.layer if isinstance(layer, PatternWrapper) else layer
     try:
-        return inner.__class__.from_config(inner.get_config())
+        copy = inner.__class__.from_config(_without_wrappers(inner.get_config()))
     except (TypeError, ValueError) as error:
         if not inner.variables:  # such as a Lambda: models can share what has no state
             return inner
@@ -154,6 +157,25 @@ def _plain_copy(layer: keras.Layer) -> keras.Layer:
             f"The layer '{inner.name}' cannot be made anew from its configuration: register its "
             "class and functions with keras.saving.register_keras_serializable."
         ) from error
+    if pattern_wrappers(copy):
+        raise TypeError(
+            f"strip_pruning cannot replace the PatternWrapper that {type(inner).__name__} "
+            f"'{inner.name}' makes itself: let its configuration have the layer, as that of "
+            "keras.layers.TimeDistributed does, or copy the weights of "
+            "tf_pconv.strip_pruning(wrapper) into a plain model."
+        )
+    return copy
+
+
+def _without_wrappers(config: Any) -> Any:
+    """Returns a configuration in which wrapped layers, as in TimeDistributed, are plain."""
+    if isinstance(config, dict):
+        if config.get("registered_name") == _REGISTERED_NAME:
+            return config["config"]["layer"]
+        return {key: _without_wrappers(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_without_wrappers(value) for value in config]
+    return config
 
 
 def _plain_layer(wrapper: PatternWrapper) -> keras.Layer:
@@ -217,14 +239,21 @@ def _not_compiled(model: keras.Model) -> Iterator[None]:
 
 
 def _copy_state(source: keras.Layer, destination: keras.Layer) -> None:
-    """Copies weights and random states; the kernel of a wrapped source comes pruned."""
+    """Copies weights and random states; the kernels of wrapped sources come pruned."""
     inner_source = source.layer if isinstance(source, PatternWrapper) else source
     inner = destination.layer if isinstance(destination, PatternWrapper) else destination
     store: dict[str, Any] = {}
     # Layers with derived state, such as Normalization, rebuild it as they load.
     inner_source.save_own_variables(store)
     inner.load_own_variables(store)
-    for old, new in zip(inner_source.variables, inner.variables, strict=True):
-        new.assign(old)
-    if isinstance(source, PatternWrapper):
-        inner.kernel.assign(source.pruned_kernel())
+    pruned = {id(wrapper.kernel): wrapper.pruned_kernel() for wrapper in pattern_wrappers(source)}
+    for old, new in zip(_plain_variables(source), _plain_variables(destination), strict=True):
+        new.assign(pruned.get(id(old), old))
+
+
+def _plain_variables(layer: keras.Layer) -> list[keras.Variable]:
+    """Returns the variables of a layer, without those that wrappers add."""
+    wrappers = pattern_wrappers(layer)
+    added = {id(each) for wrapper in wrappers for each in wrapper.variables}
+    added -= {id(each) for wrapper in wrappers for each in wrapper.layer.variables}
+    return [each for each in layer.variables if id(each) not in added]
