@@ -21,7 +21,7 @@ inline int SharedTiles(int64_t tiles, bool last_is_smaller, int threads) {
 // shares of equal work.
 class TileShares {
  public:
-  // The work of the last tile may differ from that of the others.
+  // The work of the last tile may be less than that of the others, not more.
   TileShares(int64_t tiles, int tile_work, int last_work, int groups)
       : tiles_(tiles),
         tile_work_(tile_work),

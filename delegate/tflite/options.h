@@ -18,8 +18,7 @@ inline constexpr size_t kMaxPath = 4095;  // characters
 //                       fastest that this processor can run
 //   tuning              path of a tuning file; empty: none
 //   profile             path of a .json file to write where the time goes;
-//   empty:
-//                       none
+//                       empty: none
 //   min_speedup         predicted gain from which convolutions that the runtime
 //                       could run too are taken; 0 takes all that can be
 //   require_delegation  true: a model of which nothing is delegated is an error

@@ -51,6 +51,8 @@ double Rate(Run run) {
 constexpr int kRounds = 2000;
 // Sums that do not wait for each other: more than any processor needs.
 constexpr int kSums = 12;
+// What reading does without looking whether it is at the end.
+constexpr int kReadBytes = 512;
 
 #if defined(__x86_64__)
 
@@ -121,9 +123,9 @@ __attribute__((target("avx2,fma"))) void Fma256() {
 
 __attribute__((target("avx512f"))) void Read512(const uint8_t* data,
                                                 size_t bytes) {
-  for (const uint8_t* end = data + bytes; data != end; data += 512) {
+  for (const uint8_t* end = data + bytes; data != end; data += kReadBytes) {
 #pragma GCC unroll 8
-    for (int i = 0; i < 512; i += 64) {
+    for (int i = 0; i < kReadBytes; i += 64) {
       __asm__ volatile("" : : "v"(_mm512_load_si512(data + i)));
     }
   }
@@ -131,9 +133,9 @@ __attribute__((target("avx512f"))) void Read512(const uint8_t* data,
 
 __attribute__((target("avx2"))) void Read256(const uint8_t* data,
                                              size_t bytes) {
-  for (const uint8_t* end = data + bytes; data != end; data += 512) {
+  for (const uint8_t* end = data + bytes; data != end; data += kReadBytes) {
 #pragma GCC unroll 16
-    for (int i = 0; i < 512; i += 32) {
+    for (int i = 0; i < kReadBytes; i += 32) {
       __asm__ volatile(
           ""
           :
@@ -199,11 +201,10 @@ size_t BytesOfLevel(int level) {
   constexpr size_t kLeast = size_t{64} << 20, kMost = size_t{256} << 20;
   if (level < 1 || level > kLevels + 1) return 0;
   const long bytes = sysconf(kNames[std::min(level, kLevels) - 1]);
-  if (level > kLevels) {
-    return std::clamp(4 * static_cast<size_t>(std::max(bytes, 0L)), kLeast,
-                      kMost);
-  }
-  return bytes > 0 ? static_cast<size_t>(bytes) / 2 / 512 * 512 : 0;
+  const size_t size = bytes > 0 ? static_cast<size_t>(bytes) : 0;
+  const size_t read =
+      level > kLevels ? std::clamp(4 * size, kLeast, kMost) : size / 2;
+  return read / kReadBytes * kReadBytes;
 #else
   static_cast<void>(level);
   return 0;

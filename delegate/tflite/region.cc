@@ -239,13 +239,17 @@ void Region::RunPass(const TfLiteContext& context, const Pass& pass) {
   if (profile_ != nullptr) profile_->EndLayer(pass.step);
 }
 
-// Where row 0 of a step's output lies, or would lie if it were still kept.
+// Where row 0 of a step's output lies, or would lie if it were still kept: that
+// may be no place of `memory_`, which a pointer must not leave, so that the
+// address is computed as a number.
 uint8_t* Region::RowZero(const TfLiteContext& context, int step) const {
   if (steps_[step].leaves_region) {
     return static_cast<uint8_t*>(context.tensors[nodes_[step].output].data);
   }
-  return memory_.get() + buffers_[step].offset -
-         held_[step].begin * steps_[step].output_row_bytes;
+  const auto buffer =
+      reinterpret_cast<uintptr_t>(memory_.get() + buffers_[step].offset);
+  return reinterpret_cast<uint8_t*>(buffer - held_[step].begin *
+                                                 steps_[step].output_row_bytes);
 }
 
 // Moves the rows from `first_row` on to the beginning of the step's buffer.

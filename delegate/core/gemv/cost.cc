@@ -1,6 +1,5 @@
 #include "delegate/core/gemv/cost.h"
 
-#include <iterator>
 #include <vector>
 
 #include "delegate/core/gemv/kernel_table.h"
