@@ -60,11 +60,14 @@ def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
         if copy.exists() and copy.stat().st_mtime == file.stat().st_mtime:
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, copy)
+        # Under another name until it is whole: an interrupted copy must not look up to date.
+        unfinished = copy.with_name(f"{copy.name}.unfinished")
+        shutil.copy2(file, unfinished)
         if re.search(r"\.so(\.\d+)*$", file.name):
             print(f"hiding AVX-512 from {file.name}", file=sys.stderr)
-            _patch(copy)
-            shutil.copystat(file, copy)
+            _patch(unfinished)
+            shutil.copystat(file, unfinished)
+        unfinished.replace(copy)
 
 
 def _patch(library: pathlib.Path) -> None:
