@@ -29,7 +29,16 @@ def measure_peaks(kernels: Iterable[str]) -> Peaks:
     """Measures what one thread of this processor does at best.
 
     Args:
-        kernels: Names of kernels.
+        kernels: Names of kernels, such as `qs8-pconv-g4-p64-avx512vnni`.
+
+    Returns:
+        The rates; those of memory are measured once a process.
+
+    Raises:
+        FileNotFoundError: There is no delegate library; the message says how to build it.
+
+    Example:
+        >>> measure_peaks(["qs8-pconv-g4-p64-avx512vnni"]).reads["L1"]
     """
     multiply, _ = _library()
     rates = {kernel: multiply(kernel.encode()) for kernel in kernels}

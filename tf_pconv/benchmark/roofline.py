@@ -81,6 +81,8 @@ def _groups(comparisons: Iterable[Comparison]) -> dict[str, list[_Point]]:
             continue
         for layer in profile.layers:
             executed = layer.operations.executed
+            if not executed or not layer.ms:  # neither has a place on logarithmic axes
+                continue
             point = _Point(
                 layer.name, executed / layer.bytes, executed / layer.ms / 1e6, layer.ms / profile.ms
             )
