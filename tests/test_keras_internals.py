@@ -18,6 +18,19 @@ def test_flatten_layers_finds_layers_at_any_depth():
     assert {id(layer) for layer in (inner, *inner.layers)} <= {id(layer) for layer in flat}
 
 
+@pytest.mark.parametrize("functional", [False, True])
+def test_call_nodes_are_those_of_this_graph(functional):
+    dense, relu = keras.layers.Dense(2), keras.layers.ReLU()
+    model = keras.Sequential([keras.Input((3,)), dense, relu])
+    if functional:
+        model = keras.Model(model.inputs, model.outputs)
+    keras.layers.Dense(2)(dense.output)  # belongs to no model
+    nodes = {node.operation: node for node in keras_internals.call_nodes(model)}
+    assert len(nodes) == 3
+    assert nodes[dense].outputs[0] is nodes[relu].inputs[0]
+    assert nodes[relu].outputs[0] is model.outputs[0]
+
+
 def test_outermost_layer_is_the_one_that_was_called():
     seen = []
 

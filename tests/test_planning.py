@@ -166,6 +166,25 @@ class TestDense:
         assert planned["fc2"].action == "64 of 256 kernels, groups of 4"
         assert planned["head"].action == "8 of 64 kernels"
 
+    def test_the_layer_before_each_output_is_a_classifier(self):
+        source = keras.Input((256,))
+        hidden = layers.Dense(256, activation="relu", name="hidden")(source)
+        embedding = layers.Dense(256, name="embedding")(hidden)
+        head = keras.Sequential([layers.Dense(256, name="a"), layers.Reshape((16, 16))], name="top")
+        logits = layers.Dense(256, name="b")(embedding)
+        outputs = [head(embedding), logits, layers.Softmax()(logits), embedding]
+        planned = plan(keras.Model(source, outputs), PatternConfig())
+        assert [row.name for row in planned.pruned] == ["hidden", "embedding"]
+        assert planned["top/a"].reason.startswith("classifier")
+        assert planned["b"].reason.startswith("classifier")
+
+    def test_layers_that_meet_before_the_output_are_no_classifiers(self):
+        source = keras.Input((256,))
+        first = layers.Dense(256, name="first")(source)
+        second = layers.Dense(256, name="second")(first)
+        planned = plan(keras.Model(source, layers.Add()([first, second])), PatternConfig())
+        assert [row.name for row in planned.pruned] == ["first"]
+
     def test_layer_before_normalisation_is_no_classifier(self):
         model = keras.Sequential(
             [keras.Input((256,)), layers.Dense(256, name="fc"), layers.BatchNormalization()]

@@ -7,7 +7,7 @@ releases that were tested.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -32,6 +32,24 @@ class PlainCallError(RuntimeError):
 def flatten_layers(layer: keras.Layer) -> list[keras.Layer]:
     """Returns a layer or model and the layers inside it, at any depth; shared ones repeatedly."""
     return list(layer._flatten_layers())
+
+
+class CallNode(NamedTuple):
+    """A call of a layer, model or operation in a graph."""
+
+    operation: Any
+    inputs: list[keras.KerasTensor]
+    outputs: list[keras.KerasTensor]
+
+
+def call_nodes(model: keras.Model) -> list[CallNode]:
+    """Returns the calls in the graph of a built Sequential or Functional model, in no order."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return [
+        CallNode(node.operation, list(node.input_tensors), list(node.output_tensors))
+        for nodes in graph._nodes_by_depth.values()
+        for node in nodes
+    ]
 
 
 def outermost_layer(layer: keras.Layer) -> keras.Layer:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from tf_pconv.acceleration import predict_acceleration
+from tf_pconv.classifiers import classifiers, is_graph
 from tf_pconv.config import PatternConfig
 from tf_pconv.keras_internals import flatten_layers
 from tf_pconv.report import render_plan
@@ -100,9 +101,10 @@ class Plan:
 def plan(model: keras.Model, config: PatternConfig) -> Plan:
     """Says what `prune_patterns` will do with each layer, before any training.
 
-    The first convolution, the classifier (the last layer with weights, if it is a convolution or
-    Dense) and Dense layers of fewer than 65,536 weights are left dense, unless a rule says
-    `skip=False`.
+    The first convolution, classifiers and Dense layers of fewer than 65,536 weights are left dense,
+    unless a rule says `skip=False`. Classifiers are convolutions and Dense layers: the last layer
+    with weights, and those of which the output is for nothing but an output of the model, with no
+    other weights between.
 
     Args:
         model: A built Keras model. It is not changed.
@@ -133,7 +135,7 @@ def plan(model: keras.Model, config: PatternConfig) -> Plan:
     found = _layers_with_weights(model)
     _check_not_pruned(model, found, config)
     _check_rules(found, config)
-    defaults = _left_by_default(found)
+    defaults = _left_by_default(model, found)
     rows = tuple(
         _plan_layer(each, kernel, defaults, config)
         for each in found
@@ -161,13 +163,6 @@ def check_model(model: Any) -> None:
         raise ValueError(
             f"The model '{model.name}' has no weights yet: give it an Input, or call it once."
         )
-
-
-def is_graph(model: Any) -> bool:
-    """Whether a model knows its layers as a graph: Sequential or Functional."""
-    return isinstance(model, keras.Sequential) or (
-        isinstance(model, keras.Model) and hasattr(model, "operations")
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -297,7 +292,7 @@ def _refusal(found: _Found, skip: bool | None, default: str) -> str:
     return default if skip is None else ""
 
 
-def _left_by_default(found: list[_Found]) -> dict[int, str]:
+def _left_by_default(model: keras.Model, found: list[_Found]) -> dict[int, str]:
     """Returns the layers that are left dense unless a rule forces them, by id, and why."""
     force = "; skip=False in a LayerRule prunes it"
     convolutions = [each for each in found if each.is_convolution]
@@ -306,8 +301,11 @@ def _left_by_default(found: list[_Found]) -> dict[int, str]:
         for each in found
         if each.is_small
     }
-    if found and (found[-1].is_convolution or found[-1].is_dense):
-        reasons[id(found[-1].layer)] = "classifier" + force
+    ends = {id(layer) for layer in classifiers(model)}
+    for each in found:
+        is_end = each is found[-1] or id(each.layer) in ends
+        if is_end and (each.is_convolution or each.is_dense):
+            reasons[id(each.layer)] = "classifier" + force
     if convolutions:
         reasons[id(convolutions[0].layer)] = "first convolution" + force
     return reasons

@@ -9,9 +9,10 @@ from typing import Any
 
 import keras
 
+from tf_pconv.classifiers import is_graph
 from tf_pconv.config import PatternConfig
 from tf_pconv.keras_internals import flatten_layers
-from tf_pconv.planning import check_model, is_graph, plan
+from tf_pconv.planning import check_model, plan
 from tf_pconv.training_guard import TrainingPermit, guard_train_function
 from tf_pconv.wrappers import PatternWrapper, begin_steps
 
