@@ -307,3 +307,29 @@ def test_bench_without_anything_to_time_is_refused(refused):
 
 def test_malformed_layer_is_refused(refused):
     assert "three whole numbers" in refused("bench", "--layer", "256,256")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--network vgg16 --kernel-size 1", "--kernel_size is for --layer"),
+        ("--model model.tflite --chain 2", "--chain is for --layer"),
+        ("--layer 8,8,8 --engine_python python", "python is for --engine deepsparse; add that"),
+        ("--layer 8,8,8 --compression inf", "--compression [inf]: finite numbers are needed"),
+        ("--layer 8,8,8 --seconds nan", "--seconds nan: finite numbers are needed"),
+        ("--layer 8,8,8 --seed -1", "--seed=-1"),
+    ],
+)
+def test_bench_refuses_what_would_have_no_effect_or_no_sense(refused, arguments, message):
+    assert message in refused("bench", *arguments.split())
+
+
+def test_bench_refuses_one_file_for_two_pictures(refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures = ["--plot", "both.svg", "--roofline", tmp_path / "both.svg"]
+    assert "--plot and --roofline both name" in refused("bench", "--layer", "8,8,8", *pictures)
+
+
+def test_bench_tries_to_write_before_it_measures(refused):
+    message = refused("bench", "--layer", "8,8,8", "--roofline", "/proc/roofline.svg")
+    assert message.startswith("tf-pconv: /proc: the folder cannot be written to (")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
 from absl import flags
 
 from tf_pconv.benchmark import comparison, contestants, network_case, pictures, report, suites
@@ -106,7 +106,7 @@ def _define_bench(values: flags.FlagValues) -> None:
         1,
         flag_values=values,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of weights and inputs.", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of weights and inputs.", 0, flag_values=values)
     flags.DEFINE_bool(
         "memory",
         False,
@@ -141,8 +141,10 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
             "name either --layer CHANNELS,FILTERS,SIDE, --suite NAME, --network NAME or "
             "--model FILE.tflite."
         )
-    if not math.isfinite(values.seconds):
-        raise UsageError(f"--seconds {values.seconds}: a finite number is needed.")
+    for name in ("seconds", "compression"):
+        if not np.isfinite(values[name].value).all():
+            raise UsageError(f"--{name} {values[name].value}: finite numbers are needed.")
+    _refuse_unused(values)
     json_file = (
         values.json and values.json != "-" and new_output(values.json, values.overwrite, ".json")
     )
@@ -150,6 +152,8 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
     roofline_file = values.roofline and new_output(
         values.roofline, values.overwrite, ".png", ".svg"
     )
+    if plot_file and roofline_file and plot_file.resolve() == roofline_file.resolve():
+        raise UsageError(f"--plot and --roofline both name {plot_file}; name two files.")
     runs = list(_runs(values))
     comparisons = []
     for number, (name, run) in enumerate(runs, 1):
@@ -175,6 +179,19 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
         print(document, end="")
         return
     report.print_results(comparisons, machine)
+
+
+def _refuse_unused(values: flags.FlagValues) -> None:
+    """Refuses flags that say nothing about what is measured."""
+    if values.model or values.network or values.suite == "networks":
+        for name in ("chain", "kernel_size", "library", "stride"):
+            if values[name].present:
+                raise UsageError(f"--{name} is for --layer; leave it out, or name a --layer.")
+    if values.engine_python and "deepsparse" not in values.engine:
+        raise UsageError(
+            f"--engine_python {values.engine_python} is for --engine deepsparse; add that, or "
+            "leave it out."
+        )
 
 
 def _runs(values: flags.FlagValues) -> Iterator[tuple[str, Callable[[], Comparison]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
 import tempfile
 import zipfile
@@ -59,18 +58,26 @@ def new_output(name: str, overwrite: bool, *suffixes: str) -> pathlib.Path:
         raise UsageError(f"{path} exists; add --overwrite to replace it, or name another output.")
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder; make it first.")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"{folder}: the folder cannot be written to.")
+    try:
+        _folder_beside(path).cleanup()
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: the folder cannot be written to ({error.strerror}); name another one."
+        ) from error
     return path
 
 
 @contextlib.contextmanager
 def written_whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a path in a folder beside `path`; what is written there moves to `path` in one step."""
-    with tempfile.TemporaryDirectory(prefix=".tf-pconv-", dir=path.absolute().parent) as folder:
+    with _folder_beside(path) as folder:
         temporary = pathlib.Path(folder) / path.name
         yield temporary
         temporary.replace(path)
+
+
+def _folder_beside(path: pathlib.Path) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix=".tf-pconv-", dir=path.absolute().parent)
 
 
 def load_keras_model(path: pathlib.Path) -> keras.Model:
