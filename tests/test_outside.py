@@ -5,7 +5,10 @@ import gc
 import importlib.util
 import os
 import runpy
+import signal
 import sys
+import threading
+import time
 import types
 
 import keras
@@ -22,7 +25,7 @@ from tf_pconv.benchmark.results import Rival
 SMALL = LayerCase(16, 24, 8, "int8", group_size=4)
 
 FAKE = """
-import os, sys
+import os, sys, time
 
 class Fake:
     version = "1.2.3"
@@ -37,6 +40,8 @@ class Fake:
         self.inputs = arrays
 
     def invoke(self):
+        if self.factor == 100:
+            time.sleep(100)
         if self.factor < 0:
             print("first words\\nlast words", file=sys.stderr)
             os._exit(3)
@@ -133,6 +138,11 @@ def test_python_that_does_not_start_is_reported(outside, tmp_path):
         outside(1, python=str(tmp_path / "no-python"))
     with pytest.raises(EngineError, match="its process ended with exit code 1; it said: nothing"):
         outside(1, python="false")
+    other = tmp_path / "other"
+    other.write_text("#!/bin/sh\necho good day; read line\n")
+    other.chmod(0o755)
+    with pytest.raises(EngineError, match=r"it answers 'good day' instead of JSON; is it a Python"):
+        outside(1, python=str(other))
 
 
 def test_process_ends_with_the_contestant(outside):
@@ -144,6 +154,21 @@ def test_process_ends_with_the_contestant(outside):
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert not folder.exists()
+
+
+def test_nobody_waits_for_a_run_that_was_interrupted(outside):
+    contestant = outside(100)
+    pid = contestant._process.pid
+    main = threading.main_thread().ident
+    threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        contestant.invoke()
+    del contestant
+    gc.collect()
+    assert time.monotonic() - start < 50
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 def test_engine_outside_needs_a_python():

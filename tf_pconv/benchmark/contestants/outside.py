@@ -35,7 +35,7 @@ class Outside(Contestant):
         numbers: As in `Contestant`.
 
     Raises:
-        EngineError: The process cannot start, has ended, or reports an error.
+        EngineError: The process cannot start, is no Python, has ended, or reports an error.
     """
 
     def __init__(
@@ -93,14 +93,19 @@ class Outside(Contestant):
             code = self._process.wait()
             said = self._said.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
             raise EngineError(f"its process ended with exit code {code}; it said: {said[0]}")
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except json.JSONDecodeError as error:
+            said = line.strip()
+            raise EngineError(f"it answers {said!r} instead of JSON; is it a Python?") from error
         if "error" in answer:
             raise EngineError(answer["error"])
         return answer
 
 
 def _end(process: subprocess.Popen[str], folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Ends a process, which ends when nobody can ask it any more."""
+    """Ends a process, in the midst of what it was asked for if nobody waits for that any more."""
+    process.kill()
     with contextlib.suppress(BrokenPipeError), process:  # closes its pipes and waits
         pass
     folder.cleanup()
