@@ -88,7 +88,7 @@ def test_calibration_that_is_not_finite(failed, tmp_path):
 def test_time_without_an_end(failed, seconds):
     code, sentence = failed("bench", "--layer", "8,8,8", "--seconds", seconds)
     assert code == 2
-    assert sentence == f"tf-pconv: --seconds {seconds}: a finite number is needed."
+    assert sentence == f"tf-pconv: --seconds {seconds}: finite numbers are needed."
 
 
 @pytest.mark.parametrize("layer", ["99999999999,8,8", "65536,65536,1", "8,8,99999"])
