@@ -10,6 +10,7 @@
 #include "delegate/core/output_stage.h"
 #include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/core/window_conv.h"
 
 namespace tf_pconv {
 namespace {
@@ -151,24 +152,12 @@ class DepthwiseSums {
 };
 
 template <typename Math, typename Sums>
-class ReferenceConv : public PatternConv {
+class ReferenceConv : public WindowConv {
  public:
   explicit ReferenceConv(const ConvDescription& description)
-      : shape_(description), math_(description), sums_(description) {}
-
-  Status Resize(const ActivationShape& input) override {
-    return ComputeGeometry(shape_, input, &geometry_);
-  }
-
-  ActivationShape output_shape() const override { return geometry_.output; }
+      : WindowConv(description), math_(description), sums_(description) {}
 
   size_t WorkspaceBytes(int) const override { return 0; }
-
-  RowRange InputRows(RowRange rows) const override {
-    return tf_pconv::InputRows(geometry_, rows);
-  }
-
-  int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows, void*,
                ThreadPool* pool, PhaseTicks* ticks) const override {
@@ -192,7 +181,7 @@ class ReferenceConv : public PatternConv {
 
   static void RunShare(void* context, int share, int shares) {
     const Call& call = *static_cast<Call*>(context);
-    const ActivationShape& shape = call.conv->geometry_.output;
+    const ActivationShape& shape = call.conv->geometry().output;
     const int height = call.range.end - call.range.begin;
     const int64_t rows = int64_t{shape.batch} * height;
     PhaseClock clock(call.ticks);
@@ -212,14 +201,14 @@ class ReferenceConv : public PatternConv {
 
   void ComputePixel(const Value* input, int image, int y, int x,
                     Value* output) const {
-    const int side = shape_.kernel_side;
+    const int side = sizes().kernel_side;
     const Value* window[kKernelTaps];
-    const ActivationShape& shape = geometry_.input;
+    const ActivationShape& shape = geometry().input;
     for (int tap = 0; tap < side * side; ++tap) {
       const int row =
-          y * geometry_.stride_height - geometry_.pad_top + tap / side;
+          y * geometry().stride_height - geometry().pad_top + tap / side;
       const int column =
-          x * geometry_.stride_width - geometry_.pad_left + tap % side;
+          x * geometry().stride_width - geometry().pad_left + tap % side;
       const bool inside =
           row >= 0 && row < shape.height && column >= 0 && column < shape.width;
       const ptrdiff_t pixel =
@@ -229,10 +218,8 @@ class ReferenceConv : public PatternConv {
     sums_.ComputePixel(math_, window, output);
   }
 
-  const ConvShape shape_;
   const Math math_;
   const Sums sums_;
-  Geometry geometry_;
 };
 
 template <typename Math>

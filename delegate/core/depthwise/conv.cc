@@ -12,36 +12,25 @@
 #include "delegate/core/output_stage.h"
 #include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/core/window_conv.h"
 
 namespace tf_pconv {
 namespace {
 
-class DepthwiseConv : public PatternConv {
+class DepthwiseConv : public WindowConv {
  public:
   DepthwiseConv(const ConvDescription& description,
                 const DepthwiseKernel& kernel)
-      : kernel_(kernel),
-        shape_(description),
+      : WindowConv(description),
+        kernel_(kernel),
         stage_(MakeInt8OutputStage(description)),
         stream_(description, stage_, kernel),
-        padding_(shape_.channels,
+        padding_(sizes().channels,
                  static_cast<int8_t>(description.input_zero_point)) {}
-
-  Status Resize(const ActivationShape& input) override {
-    return ComputeGeometry(shape_, input, &geometry_);
-  }
-
-  ActivationShape output_shape() const override { return geometry_.output; }
 
   size_t WorkspaceBytes(int threads) const override {
     return ThreadBytes() * threads;
   }
-
-  RowRange InputRows(RowRange rows) const override {
-    return tf_pconv::InputRows(geometry_, rows);
-  }
-
-  int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
                void* workspace, ThreadPool* pool,
@@ -78,7 +67,7 @@ class DepthwiseConv : public PatternConv {
 
     // Finds the rows of the window of outputs in row `y` of an image.
     void Find(int image, int y, const int8_t* const** rows) {
-      const Geometry& geometry = conv_.geometry_;
+      const Geometry& geometry = conv_.geometry();
       if (image != image_) found_ = -geometry.pad_top;
       image_ = image;
       const int top = y * geometry.stride_height - geometry.pad_top;
@@ -91,19 +80,19 @@ class DepthwiseConv : public PatternConv {
 
    private:
     const int8_t** PixelsOf(int row) const {
-      const int place = (row + conv_.geometry_.pad_top) % kKernelSide;
+      const int place = (row + conv_.geometry().pad_top) % kKernelSide;
       return pixels_ + place * conv_.WindowColumns();
     }
 
     void FindRow(int row) {
-      const ActivationShape& shape = conv_.geometry_.input;
+      const ActivationShape& shape = conv_.geometry().input;
       const int columns = static_cast<int>(conv_.WindowColumns());
       const int8_t** pixels = PixelsOf(row);
       if (row < 0 || row >= shape.height) {
         std::fill_n(pixels, columns, conv_.padding_.data());
         return;
       }
-      const int left = conv_.geometry_.pad_left;
+      const int left = conv_.geometry().pad_left;
       const int8_t* pixel = input_ + (ptrdiff_t{image_} * shape.height + row) *
                                          shape.width * shape.channels;
       for (int i = 0; i < columns; ++i) {
@@ -122,7 +111,7 @@ class DepthwiseConv : public PatternConv {
 
   // Columns that the windows of a row of outputs cover.
   size_t WindowColumns() const {
-    return size_t(geometry_.output.width - 1) * geometry_.stride_width +
+    return size_t(geometry().output.width - 1) * geometry().stride_width +
            kKernelSide;
   }
   size_t ThreadBytes() const {
@@ -135,7 +124,7 @@ class DepthwiseConv : public PatternConv {
   }
 
   void ComputeRows(const Call& call, int share, int shares) const {
-    const ActivationShape& shape = geometry_.output;
+    const ActivationShape& shape = geometry().output;
     DepthwiseRowArgs args = {};
     args.pixel_bytes = shape.channels;
     args.min = static_cast<int8_t>(stage_.min);
@@ -164,7 +153,7 @@ class DepthwiseConv : public PatternConv {
 
   void ComputeBlock(const DepthwiseBlock& block, int8_t* outputs,
                     DepthwiseRowArgs* args) const {
-    const size_t width = geometry_.output.width;
+    const size_t width = geometry().output.width;
     const size_t parts = size_t{1} << block.halvings;
     args->stream = stream_.data() + block.stream;
     args->channel = block.first_channel;
@@ -173,15 +162,13 @@ class DepthwiseConv : public PatternConv {
     for (size_t part = 0; part < parts; ++part) {
       args->parts[part] = std::min(part * args->count, width - args->count);
     }
-    kernel_.row[block.halvings][geometry_.stride_width - 1](args);
+    kernel_.row[block.halvings][geometry().stride_width - 1](args);
   }
 
   const DepthwiseKernel& kernel_;
-  const ConvShape shape_;
   const Int8OutputStage stage_;
   const DepthwiseStream stream_;
   const std::vector<int8_t> padding_;  // a pixel of zero points
-  Geometry geometry_;
 };
 
 }  // namespace

@@ -15,49 +15,42 @@
 #include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tile_shares.h"
+#include "delegate/core/window_conv.h"
 
 namespace tf_pconv {
 namespace {
 
-class FloatConv : public PatternConv {
+class FloatConv : public WindowConv {
  public:
   FloatConv(const ConvDescription& description,
             std::vector<const FloatKernel*> kernels, const ConvTuning& tuning)
-      : block_bytes_(tuning.block_bytes),
+      : WindowConv(description),
+        block_bytes_(tuning.block_bytes),
         kernels_(std::move(kernels)),
-        shape_(description),
         weights_(*description.weights),
-        zeros_(shape_.channels, 0.0f),
+        zeros_(sizes().channels, 0.0f),
         store_(description) {
     tiling_.kernel = kernels_.front();
   }
 
   Status Resize(const ActivationShape& input) override {
     // Packing again would give the same.
-    if (stream_.units != 0 && input == geometry_.input) return Status();
-    const Status status = ComputeGeometry(shape_, input, &geometry_);
+    if (stream_.units != 0 && input == geometry().input) return Status();
+    const Status status = WindowConv::Resize(input);
     if (!status.ok()) return status;
     const double kept_channels =
         double(weights_.kernels.size()) / weights_.groups();
     tiling_ =
-        ChooseFloatTiling(geometry_, kept_channels, kernels_, block_bytes_);
+        ChooseFloatTiling(geometry(), kept_channels, kernels_, block_bytes_);
     stream_ = PackFloatStream(weights_, tiling_);
     rows_ = store_.RowOffsets(stream_.rows, *tiling_.kernel);
     return status;
   }
 
-  ActivationShape output_shape() const override { return geometry_.output; }
-
   size_t WorkspaceBytes(int threads) const override {
     return sizeof(float) *
            (ThreadFloats() * threads + SumsFloats() * (threads - 1));
   }
-
-  RowRange InputRows(RowRange rows) const override {
-    return tf_pconv::InputRows(geometry_, rows);
-  }
-
-  int row_unit() const override { return 1; }
 
   void RunRows(const void* const* inputs, void* output, RowRange rows,
                void* workspace, ThreadPool* pool,
@@ -71,7 +64,7 @@ class FloatConv : public PatternConv {
                  ticks,
                  tiling_.TilesOf(rows.end - rows.begin)};
     call.tiles =
-        int64_t{geometry_.output.batch} * tiling_.strips * call.strip_tiles;
+        int64_t{geometry().output.batch} * tiling_.strips * call.strip_tiles;
     call.shared_tiles = SharedTiles(call.tiles, false, threads);
     RunShares(pool, RunShare, &call);
     if (call.shared_tiles != 0) RunShares(pool, StoreShare, &call);
@@ -94,14 +87,14 @@ class FloatConv : public PatternConv {
 
   // Parts of a thread's workspace.
   size_t PlanesFloats() const {
-    return AlignedFloats(FloatPlanesSize(shape_.channels, tiling_));
+    return AlignedFloats(FloatPlanesSize(sizes().channels, tiling_));
   }
   // Sums of a tile.
   size_t SumsFloats() const {
     return AlignedFloats(size_t(stream_.units) * unit_floats());
   }
   size_t ThreadFloats() const {
-    return PlanesFloats() + SumsFloats() + AlignedFloats(shape_.filters);
+    return PlanesFloats() + SumsFloats() + AlignedFloats(sizes().filters);
   }
 
   // Sums of a unit.
@@ -159,7 +152,7 @@ class FloatConv : public PatternConv {
     for (int64_t tile = tiles * share / shares; tile < end;
          tile += band.tiles) {
       band = BandFrom(call, tile, end - tile);
-      PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
+      PackFloatPlanes(geometry(), tiling_, band, call.input, zeros_.data(),
                       workspace.planes);
       clock.End(Phase::kPack);
       FloatBandStart start(tiling_, band);
@@ -187,7 +180,7 @@ class FloatConv : public PatternConv {
         .ForEach(share, shares, [&](int64_t tile, int first, int units) {
           const FloatBand band =
               BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
-          PackFloatPlanes(geometry_, tiling_, band, call.input, zeros_.data(),
+          PackFloatPlanes(geometry(), tiling_, band, call.input, zeros_.data(),
                           workspace.planes);
           clock.End(Phase::kPack);
           Multiply(workspace.planes + FloatBandStart(tiling_, band).lane, first,
@@ -234,7 +227,7 @@ class FloatConv : public PatternConv {
   void Store(const FloatBand& band, const FloatBandStart& start, int first,
              int vectors, const float* sums, float* discarded,
              float* output) const {
-    const ActivationShape& shape = geometry_.output;
+    const ActivationShape& shape = geometry().output;
     const FloatKernel& kernel = *tiling_.kernel;
     const int first_column = band.strip * tiling_.columns;
     const int columns = std::min(tiling_.columns, shape.width - first_column);
@@ -265,11 +258,9 @@ class FloatConv : public PatternConv {
 
   const int block_bytes_;  // 0: the default
   std::vector<const FloatKernel*> kernels_;
-  ConvShape shape_;
   PatternWeights weights_;
   std::vector<float> zeros_;
   FloatStore store_;
-  Geometry geometry_;
   FloatTiling tiling_;
   FloatStream stream_;
   std::vector<uint32_t> rows_;  // where the sums of each channel begin

@@ -12,6 +12,7 @@
 #include "delegate/core/phases.h"
 #include "delegate/core/pointwise/pixels.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/core/window_conv.h"
 
 namespace tf_pconv {
 namespace {
@@ -121,32 +122,20 @@ class FloatFinish {
 };
 
 template <typename Finish>
-class GemvConv : public PatternConv {
+class GemvConv : public WindowConv {
  public:
   using Value = typename Finish::Value;
   using Sum = typename Finish::Sum;
 
   GemvConv(const ConvDescription& description, const GemvKernel& kernel)
-      : kernel_(kernel),
-        shape_(description),
+      : WindowConv(description),
+        kernel_(kernel),
         stream_(*description.weights, kernel),
         finish_(description, kernel, stream_) {}
-
-  Status Resize(const ActivationShape& input) override {
-    return ComputeGeometry(shape_, input, &geometry_);
-  }
-
-  ActivationShape output_shape() const override { return geometry_.output; }
 
   size_t WorkspaceBytes(int threads) const override {
     return ThreadBytes() * threads;
   }
-
-  RowRange InputRows(RowRange rows) const override {
-    return tf_pconv::InputRows(geometry_, rows);
-  }
-
-  int row_unit() const override { return 1; }
 
   // Threads share the filters.
   void RunRows(const void* const* inputs, void* output, RowRange rows,
@@ -158,8 +147,8 @@ class GemvConv : public PatternConv {
                  static_cast<uint8_t*>(workspace),
                  rows,
                  ticks,
-                 int64_t{geometry_.output.batch} * (rows.end - rows.begin) *
-                     geometry_.output.width};
+                 int64_t{geometry().output.batch} * (rows.end - rows.begin) *
+                     geometry().output.width};
     RunShares(pool, RunShare, &call);
   }
 
@@ -204,7 +193,7 @@ class GemvConv : public PatternConv {
       Value* outputs[kBlockPixels];
       const int count = static_cast<int>(
           std::min<int64_t>(kBlockPixels, call.pixels - pixel));
-      PixelCursor<Value> cursor(conv.geometry_, call.rows, call.input,
+      PixelCursor<Value> cursor(conv.geometry(), call.rows, call.input,
                                 call.output, pixel);
       for (int i = 0; i < count; ++i) {
         inputs[i] = cursor.input();
@@ -249,7 +238,7 @@ class GemvConv : public PatternConv {
     if (kernel_.compress != nullptr) {
       kernel_.compress(reinterpret_cast<const uint8_t*>(input),
                        reinterpret_cast<const uint64_t*>(places),
-                       (shape_.channels + kGemvBlock - 1) / kGemvBlock,
+                       (sizes().channels + kGemvBlock - 1) / kGemvBlock,
                        stream_.at(part.weights), gathered);
       return;
     }
@@ -262,10 +251,8 @@ class GemvConv : public PatternConv {
   }
 
   const GemvKernel& kernel_;
-  const ConvShape shape_;
   const GemvStream stream_;
   const Finish finish_;
-  Geometry geometry_;
 };
 
 }  // namespace

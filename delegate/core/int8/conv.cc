@@ -15,6 +15,7 @@
 #include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tile_shares.h"
+#include "delegate/core/window_conv.h"
 
 namespace tf_pconv {
 namespace {
@@ -41,16 +42,16 @@ int PassChannels(int channels, size_t channel_bytes, int pass_bytes) {
   return pass;
 }
 
-class Int8Conv : public PatternConv {
+class Int8Conv : public WindowConv {
  public:
   Int8Conv(const ConvDescription& description,
            const std::vector<const Int8Kernel*>& kernels,
            const ConvTuning& tuning)
-      : tilings_(MakeInt8Tilings(description, kernels)),
+      : WindowConv(description),
+        tilings_(MakeInt8Tilings(description, kernels)),
         tiling_(&tilings_.front()),
-        shape_(description),
         stage_(MakeInt8OutputStage(description)),
-        pixels_(shape_.channels, description.input_zero_point) {
+        pixels_(sizes().channels, description.input_zero_point) {
     size_t channel_bytes = 0;
     for (const Int8Tiling& tiling : tilings_) {
       channel_bytes =
@@ -59,31 +60,25 @@ class Int8Conv : public PatternConv {
     const int bytes = tuning.block_bytes > 0 ? tuning.block_bytes : kPassBytes;
     stream_ =
         PackInt8Stream(description, stage_, kernel(),
-                       PassChannels(shape_.channels, channel_bytes, bytes));
+                       PassChannels(sizes().channels, channel_bytes, bytes));
   }
 
   Status Resize(const ActivationShape& input) override {
-    const Status status = ComputeGeometry(shape_, input, &geometry_);
+    const Status status = WindowConv::Resize(input);
     if (!status.ok()) return status;
     tiling_ = &*std::min_element(tilings_.begin(), tilings_.end(),
                                  [&](const Int8Tiling& a, const Int8Tiling& b) {
                                    return Operations(a) < Operations(b);
                                  });
-    pixels_.Resize(geometry_, *tiling_);
+    pixels_.Resize(geometry(), *tiling_);
     return status;
   }
 
-  ActivationShape output_shape() const override { return geometry_.output; }
-
   size_t WorkspaceBytes(int threads) const override {
     const int64_t tiles =
-        TilesOf(pixels_.BlocksOf({0, geometry_.output.height}));
+        TilesOf(pixels_.BlocksOf({0, geometry().output.height}));
     const int64_t shared = threads == 1 ? 0 : std::min<int64_t>(tiles, threads);
     return ThreadBytes() * threads + OutputsBytes() * shared;
-  }
-
-  RowRange InputRows(RowRange rows) const override {
-    return tf_pconv::InputRows(geometry_, rows);
   }
 
   int row_unit() const override { return tiling_->block().rows; }
@@ -135,8 +130,8 @@ class Int8Conv : public PatternConv {
                               stream_.entries * (kShared + kernel().group_size);
     const double packed =
         double(tiling.patch.lanes * tiling.block().lane_bytes) *
-        shape_.channels * kPacked;
-    return BlocksOf(geometry_.output, tiling.block()) * (multiplied + packed);
+        sizes().channels * kPacked;
+    return BlocksOf(geometry().output, tiling.block()) * (multiplied + packed);
   }
 
   // Parts of a thread's workspace.
@@ -152,7 +147,7 @@ class Int8Conv : public PatternConv {
   size_t OutputsBytes() const {
     return AlignUp(size_t(stream_.rows) * kernel().pixels);
   }
-  size_t DiscardedBytes() const { return AlignUp(shape_.filters); }
+  size_t DiscardedBytes() const { return AlignUp(sizes().filters); }
   size_t ThreadBytes() const {
     return LanesBytes() + SumsBytes() + OutputsBytes() + DiscardedBytes();
   }
@@ -222,7 +217,7 @@ class Int8Conv : public PatternConv {
     for (int64_t i = tiles * share / shares; i < end; ++i) {
       const Int8TilePlace place = PlaceOf(call, i);
       Multiply(call, place, 0, stream_.groups, workspace, workspace.outputs);
-      Store(call, place, 0, shape_.filters, workspace, workspace.outputs);
+      Store(call, place, 0, sizes().filters, workspace, workspace.outputs);
     }
   }
 
@@ -247,12 +242,12 @@ class Int8Conv : public PatternConv {
   // Some channels of the shared tiles.
   void StoreShared(const Call& call, const Workspace& workspace, int share,
                    int shares) const {
-    const int blocks = std::max(shape_.filters / kTransposedChannels, 1);
+    const int blocks = std::max(sizes().filters / kTransposedChannels, 1);
     SharesOf(call, blocks)
         .ForEach(share, shares, [&](int64_t index, int first, int count) {
           const int begin = first * kTransposedChannels;
           const int end = first + count == blocks
-                              ? shape_.filters
+                              ? sizes().filters
                               : begin + count * kTransposedChannels;
           Store(call, PlaceOf(call, call.tiles - call.shared_tiles + index),
                 begin, end - begin, workspace,
@@ -343,11 +338,9 @@ class Int8Conv : public PatternConv {
 
   const std::vector<Int8Tiling> tilings_;
   const Int8Tiling* tiling_;  // the one that suits the output
-  const ConvShape shape_;
   const Int8OutputStage stage_;
   Int8Pixels pixels_;
   Int8Stream stream_;
-  Geometry geometry_;
 };
 
 }  // namespace

@@ -16,27 +16,28 @@
 #include "delegate/core/pointwise/pixels.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tile_shares.h"
+#include "delegate/core/window_conv.h"
 
 namespace tf_pconv {
 namespace {
 
-class FloatPointwiseConv : public PatternConv {
+class FloatPointwiseConv : public WindowConv {
  public:
   FloatPointwiseConv(const ConvDescription& description,
                      std::vector<const FloatKernel*> kernels,
                      const ConvTuning& tuning)
-      : block_bytes_(tuning.block_bytes),
+      : WindowConv(description),
+        block_bytes_(tuning.block_bytes),
         kernels_(std::move(kernels)),
-        shape_(description),
         weights_(*description.weights),
         store_(description) {
     tiling_.kernel = kernels_.front();
   }
 
   Status Resize(const ActivationShape& input) override {
-    const Status status = ComputeGeometry(shape_, input, &geometry_);
+    const Status status = WindowConv::Resize(input);
     if (!status.ok()) return status;
-    const ActivationShape& output = geometry_.output;
+    const ActivationShape& output = geometry().output;
     largest_ = TileKernel(kernels_,
                           int64_t{output.batch} * output.height * output.width);
     // Packing again for the same tile would give the same.
@@ -44,7 +45,7 @@ class FloatPointwiseConv : public PatternConv {
       return status;
     }
     tiling_ =
-        PointwiseTiling(*kernels_[largest_], shape_.channels, block_bytes_);
+        PointwiseTiling(*kernels_[largest_], sizes().channels, block_bytes_);
     stream_ = PackFloatStream(weights_, tiling_);
     rows_.clear();
     for (const FloatKernel* kernel : kernels_) {
@@ -53,10 +54,8 @@ class FloatPointwiseConv : public PatternConv {
     return status;
   }
 
-  ActivationShape output_shape() const override { return geometry_.output; }
-
   size_t WorkspaceBytes(int threads) const override {
-    const ActivationShape& shape = geometry_.output;
+    const ActivationShape& shape = geometry().output;
     const int64_t tiles =
         TilesOf(int64_t{shape.batch} * shape.height * shape.width);
     const int64_t shared =
@@ -64,16 +63,10 @@ class FloatPointwiseConv : public PatternConv {
     return sizeof(float) * (ThreadFloats() * threads + SumsFloats() * shared);
   }
 
-  RowRange InputRows(RowRange rows) const override {
-    return tf_pconv::InputRows(geometry_, rows);
-  }
-
-  int row_unit() const override { return 1; }
-
   void RunRows(const void* const* inputs, void* output, RowRange rows,
                void* workspace, ThreadPool* pool,
                PhaseTicks* ticks) const override {
-    const ActivationShape& shape = geometry_.output;
+    const ActivationShape& shape = geometry().output;
     Call call = {this,
                  static_cast<const float*>(inputs[0]),
                  static_cast<float*>(output),
@@ -106,14 +99,14 @@ class FloatPointwiseConv : public PatternConv {
 
   // Parts of a thread's workspace.
   size_t PlanesFloats() const {
-    return AlignedFloats(FloatPlanesSize(shape_.channels, tiling_));
+    return AlignedFloats(FloatPlanesSize(sizes().channels, tiling_));
   }
   size_t SumsFloats() const {
     return AlignedFloats(size_t(stream_.units) * tiling_.kernel->group_size *
                          tiling_.kernel->pixels);
   }
   size_t ThreadFloats() const {
-    return PlanesFloats() + SumsFloats() + AlignedFloats(shape_.filters);
+    return PlanesFloats() + SumsFloats() + AlignedFloats(sizes().filters);
   }
 
   // What a thread works on.
@@ -230,7 +223,7 @@ class FloatPointwiseConv : public PatternConv {
   }
 
   void Pack(const Call& call, const Tile& tile, float* planes) const {
-    PixelCursor<float> cursor(geometry_, call.rows, call.input, call.output,
+    PixelCursor<float> cursor(geometry(), call.rows, call.input, call.output,
                               tile.first);
     const int lanes = tiling_.kernel->lanes;
     for (int begin = 0; begin < tile.count; begin += lanes) {
@@ -240,7 +233,7 @@ class FloatPointwiseConv : public PatternConv {
         pixels[lane] = cursor.input();
         if (begin + lane + 1 < tile.count) cursor.Next();
       }
-      PackFloatPixels(*tiling_.kernel, pixels, shape_.channels, planes + begin,
+      PackFloatPixels(*tiling_.kernel, pixels, sizes().channels, planes + begin,
                       tiling_.channel_floats());
     }
   }
@@ -265,7 +258,7 @@ class FloatPointwiseConv : public PatternConv {
   void Store(const Call& call, const Tile& tile, int first, int count,
              const float* sums, float* discarded) const {
     const FloatKernel& kernel = *kernels_[tile.kernel];
-    PixelCursor<float> cursor(geometry_, call.rows, call.input, call.output,
+    PixelCursor<float> cursor(geometry(), call.rows, call.input, call.output,
                               tile.first + first);
     for (int begin = 0; begin < count; begin += kernel.lanes) {
       float* pixels[kMaxFloatLanes];
@@ -281,10 +274,8 @@ class FloatPointwiseConv : public PatternConv {
 
   const int block_bytes_;  // 0: the default
   const std::vector<const FloatKernel*> kernels_;
-  const ConvShape shape_;
   const PatternWeights weights_;
   const FloatStore store_;
-  Geometry geometry_;
   size_t largest_ = 0;  // index of the largest kernel that this shape needs
   FloatTiling tiling_;  // of that kernel
   FloatStream stream_;

@@ -15,6 +15,7 @@
 #include "delegate/core/pointwise/stream.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/tile_shares.h"
+#include "delegate/core/window_conv.h"
 
 namespace tf_pconv {
 namespace {
@@ -27,24 +28,18 @@ constexpr int kLineBytes = 64;
 // cache that those of a tile do not fit.
 constexpr int kConflictingBytes = 1024;
 
-class PointwiseConv : public PatternConv {
+class PointwiseConv : public WindowConv {
  public:
   PointwiseConv(const ConvDescription& description,
                 std::vector<const PointwiseKernel*> kernels)
-      : kernels_(std::move(kernels)),
+      : WindowConv(description),
+        kernels_(std::move(kernels)),
         kernel_(*kernels_.front()),
-        shape_(description),
         stage_(MakeInt8OutputStage(description)),
         stream_(PackPointwiseStream(description, stage_, kernel_)) {}
 
-  Status Resize(const ActivationShape& input) override {
-    return ComputeGeometry(shape_, input, &geometry_);
-  }
-
-  ActivationShape output_shape() const override { return geometry_.output; }
-
   size_t WorkspaceBytes(int threads) const override {
-    const ActivationShape& shape = geometry_.output;
+    const ActivationShape& shape = geometry().output;
     const int64_t tiles =
         TilesOf(int64_t{shape.batch} * shape.height * shape.width);
     const int64_t shared =
@@ -52,16 +47,10 @@ class PointwiseConv : public PatternConv {
     return ThreadBytes() * threads + OutputsBytes() * shared;
   }
 
-  RowRange InputRows(RowRange rows) const override {
-    return tf_pconv::InputRows(geometry_, rows);
-  }
-
-  int row_unit() const override { return 1; }
-
   void RunRows(const void* const* inputs, void* output, RowRange rows,
                void* workspace, ThreadPool* pool,
                PhaseTicks* ticks) const override {
-    const ActivationShape& shape = geometry_.output;
+    const ActivationShape& shape = geometry().output;
     Call call = {this,
                  static_cast<const int8_t*>(inputs[0]),
                  static_cast<int8_t*>(output),
@@ -102,13 +91,13 @@ class PointwiseConv : public PatternConv {
 
   // Parts of a thread's workspace.
   size_t PlanesBytes() const {
-    return AlignUp(size_t(shape_.channels) * kernel_.plane_bytes);
+    return AlignUp(size_t(sizes().channels) * kernel_.plane_bytes);
   }
   // Outputs of a tile.
   size_t OutputsBytes() const {
     return AlignUp(size_t(stream_.rows) * kernel_.pixels);
   }
-  size_t DiscardedBytes() const { return AlignUp(shape_.filters); }
+  size_t DiscardedBytes() const { return AlignUp(sizes().filters); }
   size_t ThreadBytes() const {
     return PlanesBytes() + OutputsBytes() + DiscardedBytes();
   }
@@ -173,7 +162,7 @@ class PointwiseConv : public PatternConv {
       conv.Multiply(tile.kernel, workspace.planes, 0, conv.stream_.groups,
                     workspace.outputs);
       clock.End(Phase::kMultiply);
-      conv.Store(tile.kernel, workspace.outputs, 0, conv.shape_.filters,
+      conv.Store(tile.kernel, workspace.outputs, 0, conv.sizes().filters,
                  &pixels);
       clock.End(Phase::kStore);
       pixel += tile.count;
@@ -211,7 +200,7 @@ class PointwiseConv : public PatternConv {
     const Call& call = *static_cast<Call*>(context);
     const PointwiseConv& conv = *call.conv;
     const Workspace workspace(conv, call, share, shares);
-    const int blocks = std::max(conv.shape_.filters / kTransposedChannels, 1);
+    const int blocks = std::max(conv.sizes().filters / kTransposedChannels, 1);
     TilePixels pixels;
     PhaseClock clock(call.ticks);
     conv.SharesOf(call, blocks)
@@ -221,7 +210,7 @@ class PointwiseConv : public PatternConv {
           conv.FindPixels(call, tile, workspace.discarded, &pixels);
           const int begin = first * kTransposedChannels;
           const int end = first + count == blocks
-                              ? conv.shape_.filters
+                              ? conv.sizes().filters
                               : begin + count * kTransposedChannels;
           conv.Store(tile.kernel,
                      workspace.shared_outputs + conv.OutputsBytes() * index,
@@ -247,7 +236,7 @@ class PointwiseConv : public PatternConv {
   void FindPixels(const Call& call, const Tile& tile, int8_t* discarded,
                   TilePixels* pixels) const {
     std::fill_n(pixels->outputs, tile.kernel.pixels, discarded);
-    PixelCursor<int8_t> cursor(geometry_, call.rows, call.input, call.output,
+    PixelCursor<int8_t> cursor(geometry(), call.rows, call.input, call.output,
                                tile.first);
     const int lanes = tile.kernel.plane_bytes / kPointwiseLaneBytes;
     int found = 0;
@@ -269,12 +258,12 @@ class PointwiseConv : public PatternConv {
 
   void Pack(const PointwiseKernel& kernel, const TilePixels& pixels,
             uint8_t* planes) const {
-    if (shape_.channels >= kTransposedChannels) {
-      kernel.pack(pixels.inputs, 0, shape_.channels, planes,
+    if (sizes().channels >= kTransposedChannels) {
+      kernel.pack(pixels.inputs, 0, sizes().channels, planes,
                   kernel.plane_bytes);
       return;
     }
-    for (int channel = 0; channel < shape_.channels; ++channel) {
+    for (int channel = 0; channel < sizes().channels; ++channel) {
       for (int i = 0; i < kernel.plane_bytes; ++i) {
         planes[channel * kernel.plane_bytes + i] = static_cast<uint8_t>(
             pixels.inputs[i][channel] + kernel.input_offset);
@@ -287,7 +276,7 @@ class PointwiseConv : public PatternConv {
              int channels, TilePixels* pixels) const {
     outputs += ptrdiff_t{first} * kernel.pixels;
     for (int i = 0; i < kernel.pixels; ++i) pixels->outputs[i] += first;
-    if (shape_.filters % kConflictingBytes == 0) {
+    if (sizes().filters % kConflictingBytes == 0) {
       for (; channels >= kLineBytes; channels -= kLineBytes) {
         StoreLines(kernel, outputs, pixels);
         outputs += ptrdiff_t{kLineBytes} * kernel.pixels;
@@ -321,10 +310,8 @@ class PointwiseConv : public PatternConv {
 
   const std::vector<const PointwiseKernel*> kernels_;
   const PointwiseKernel& kernel_;  // with the largest tile
-  const ConvShape shape_;
   const Int8OutputStage stage_;
   const PointwiseStream stream_;
-  Geometry geometry_;
 };
 
 }  // namespace
