@@ -163,7 +163,8 @@ class ReferenceConv : public WindowConv {
                ThreadPool* pool, PhaseTicks* ticks) const override {
     Call call = {this, static_cast<const Value*>(inputs[0]),
                  static_cast<Value*>(output), rows, ticks};
-    RunShares(pool, RunShare, &call);
+    RunTask(pool, {int64_t{output_shape().batch} * (rows.end - rows.begin)},
+            RunShare, &call);
   }
 
   const char* kernel_name() const override { return kReferenceKernelName; }
@@ -179,24 +180,24 @@ class ReferenceConv : public WindowConv {
     PhaseTicks* ticks;
   };
 
-  static void RunShare(void* context, int share, int shares) {
+  static void RunShare(void* context, const ThreadPool::Share& share) {
     const Call& call = *static_cast<Call*>(context);
-    const ActivationShape& shape = call.conv->geometry().output;
-    const int height = call.range.end - call.range.begin;
-    const int64_t rows = int64_t{shape.batch} * height;
     PhaseClock clock(call.ticks);
-    for (int64_t row = rows * share / shares; row < rows * (share + 1) / shares;
-         ++row) {
-      const int image = static_cast<int>(row / height);
-      const int y = call.range.begin + static_cast<int>(row % height);
-      const ptrdiff_t first =
-          (ptrdiff_t{image} * shape.height + y) * shape.width;
-      for (int x = 0; x < shape.width; ++x) {
-        call.conv->ComputePixel(call.input, image, y, x,
-                                call.output + (first + x) * shape.channels);
-      }
-    }
+    WorkRange row;
+    while (share.Take(0, 1, &row)) call.conv->ComputeRow(call, row.begin);
     clock.End(Phase::kMultiply);
+  }
+
+  void ComputeRow(const Call& call, int64_t row) const {
+    const ActivationShape& shape = geometry().output;
+    const int height = call.range.end - call.range.begin;
+    const int image = static_cast<int>(row / height);
+    const int y = call.range.begin + static_cast<int>(row % height);
+    const ptrdiff_t first = (ptrdiff_t{image} * shape.height + y) * shape.width;
+    for (int x = 0; x < shape.width; ++x) {
+      ComputePixel(call.input, image, y, x,
+                   call.output + (first + x) * shape.channels);
+    }
   }
 
   void ComputePixel(const Value* input, int image, int y, int x,

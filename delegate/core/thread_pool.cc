@@ -13,11 +13,11 @@
 namespace tf_pconv {
 namespace {
 
-// How often a worker looks for a share before it sleeps. Layers follow each
-// other within microseconds, which is less than it takes to wake a thread.
+// How often a worker looks whether it is called before it sleeps. Layers follow
+// each other within microseconds, which is less than it takes to wake a thread.
 constexpr int kWorkerSpins = 2000;
-// How often the caller looks whether a worker has finished: shares are about
-// equal, and the caller has nothing else to do.
+// How often the caller looks whether a worker has finished: that has only what
+// it took last to do, and the caller nothing else.
 constexpr int kCallerSpins = 20000;
 
 void Pause() {
@@ -50,7 +50,7 @@ class PthreadPool : public ThreadPool {
     {
       MutexLock lock(&mutex_);
       ending_ = true;
-      pthread_cond_broadcast(&opened_);
+      pthread_cond_broadcast(&called_);
     }
     for (int i = 0; i < started_; ++i) {
       pthread_join(workers_[i].thread, nullptr);
@@ -59,18 +59,23 @@ class PthreadPool : public ThreadPool {
 
   Status Start() {
     workers_.reset(new (std::nothrow) Worker[threads_ - 1]);
-    if (workers_ == nullptr) {
+    stretches_.reset(new (std::nothrow)
+                         WorkQueue::Stretch[threads_ * kWorkQueues]);
+    if (workers_ == nullptr || stretches_ == nullptr) {
       return Status::Error("out of memory for %d threads", threads_);
+    }
+    for (int i = 0; i < kWorkQueues; ++i) {
+      queues_[i] = WorkQueue(stretches_.get() + i * threads_, threads_);
     }
     for (; started_ < threads_ - 1; ++started_) {
       Worker& worker = workers_[started_];
       worker.pool = this;
-      worker.share = started_ + 1;
+      worker.number = started_ + 1;
       const int error =
           pthread_create(&worker.thread, nullptr, &WorkerMain, &worker);
       if (error != 0) {
         return Status::Error("cannot start thread %d of %d: %s",
-                             worker.share + 1, threads_, strerror(error));
+                             worker.number + 1, threads_, strerror(error));
       }
     }
     return Status();
@@ -78,41 +83,41 @@ class PthreadPool : public ThreadPool {
 
   int threads() const override { return threads_; }
 
-  void Run(Task task, void* context) override {
-    if (IsForked()) {
-      for (int share = 0; share < threads_; ++share) {
-        task(context, share, threads_);
-      }
-      return;
-    }
+  void Run(const WorkSizes& sizes, Task task, void* context) override {
     MutexLock turn(&turn_mutex_);
+    int64_t items = 0;
+    for (int i = 0; i < kWorkQueues; ++i) {
+      queues_[i].Fill(sizes[i]);
+      items += sizes[i];
+    }
     task_ = task;
     context_ = context;
-    OpenShares();
-    task(context, 0, threads_);
-    // A worker may take long to wake up, or another program have its processor.
+    const bool alone = items <= 1 || IsForked();
+    if (!alone) CallWorkers();
+    RunShare(0);
+    if (alone) return;
+    // Who has not begun by now finds nothing to take: it may take long to wake
+    // up, or another program have its processor.
     for (int i = 0; i < started_; ++i) {
-      if (Take(&workers_[i])) {
-        task(context, workers_[i].share, threads_);
-        workers_[i].state.store(State::kIdle);
+      if (!Move(State::kCalled, State::kIdle, &workers_[i])) {
+        WaitFor(workers_[i]);
       }
     }
-    for (int i = 0; i < started_; ++i) WaitFor(workers_[i]);
   }
 
  private:
-  enum class State { kIdle, kOpen, kTaken };
+  enum class State { kIdle, kCalled, kBusy };
 
   struct Worker {
     PthreadPool* pool = nullptr;
-    int share = 0;
+    int number = 0;  // of the thread
     pthread_t thread = {};
-    std::atomic<State> state{State::kIdle};  // of the share
+    std::atomic<State> state{State::kIdle};
     char apart[kAlignment] = {};  // workers look at their states all the time
   };
 
   // Whether this is a child of the process that made the pool: threads do not
-  // follow a fork, and nobody would take a worker's share.
+  // follow a fork.
   bool IsForked() const { return getpid() != process_; }
 
   static void* WorkerMain(void* argument) {
@@ -121,9 +126,13 @@ class PthreadPool : public ThreadPool {
     return nullptr;
   }
 
+  void RunShare(int thread) {
+    task_(context_, Share(thread, threads_, queues_));
+  }
+
   void Work(Worker* worker) {
-    while (WaitForShare(worker)) {
-      task_(context_, worker->share, threads_);
+    while (WaitForCall(worker)) {
+      RunShare(worker->number);
       worker->state.store(State::kIdle);
       if (!caller_sleeps_.load()) continue;
       MutexLock lock(&mutex_);
@@ -131,42 +140,43 @@ class PthreadPool : public ThreadPool {
     }
   }
 
-  // Takes the worker's share, unless somebody has: the task and its context
-  // then stay until it is done.
-  static bool Take(Worker* worker) {
-    State open = State::kOpen;
-    return worker->state.compare_exchange_strong(open, State::kTaken);
+  // False where another thread was faster, or the state is not `from`.
+  static bool Move(State from, State to, Worker* worker) {
+    return worker->state.compare_exchange_strong(from, to);
   }
 
-  // Lets workers take their shares.
-  void OpenShares() {
-    for (int i = 0; i < started_; ++i) workers_[i].state.store(State::kOpen);
+  void CallWorkers() {
+    for (int i = 0; i < started_; ++i) {
+      workers_[i].state.store(State::kCalled);
+    }
     if (sleeping_.load() == 0) return;
     MutexLock lock(&mutex_);
-    pthread_cond_broadcast(&opened_);
+    pthread_cond_broadcast(&called_);
   }
 
-  // Waits until the worker's share is taken for it. False where the pool ends.
-  bool WaitForShare(Worker* worker) {
+  // Waits until the worker is called. False where the pool ends.
+  bool WaitForCall(Worker* worker) {
     for (int spin = 0; spin < kWorkerSpins; ++spin) {
-      if (IsOpen(*worker) && Take(worker)) return true;
+      if (IsCalled(*worker) && Begin(worker)) return true;
       Pause();
     }
     MutexLock lock(&mutex_);
-    // Before the share is looked at again: who opens it looks the other way
-    // round.
+    // Before the state is looked at again: who calls looks the other way round.
     ++sleeping_;
-    bool taken = Take(worker);
-    while (!taken && !ending_) {
-      pthread_cond_wait(&opened_, &mutex_);
-      taken = Take(worker);
+    bool begun = Begin(worker);
+    while (!begun && !ending_) {
+      pthread_cond_wait(&called_, &mutex_);
+      begun = Begin(worker);
     }
     --sleeping_;
-    return taken;
+    return begun;
   }
 
-  static bool IsOpen(const Worker& worker) {
-    return worker.state.load(std::memory_order_relaxed) == State::kOpen;
+  static bool IsCalled(const Worker& worker) {
+    return worker.state.load(std::memory_order_relaxed) == State::kCalled;
+  }
+  static bool Begin(Worker* worker) {
+    return Move(State::kCalled, State::kBusy, worker);
   }
 
   void WaitFor(const Worker& worker) {
@@ -189,10 +199,13 @@ class PthreadPool : public ThreadPool {
 
   pthread_mutex_t turn_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // held by Run
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  pthread_cond_t opened_ = PTHREAD_COND_INITIALIZER;
+  pthread_cond_t called_ = PTHREAD_COND_INITIALIZER;
   pthread_cond_t finished_ = PTHREAD_COND_INITIALIZER;
+  // Of the task that runs.
   Task task_ = nullptr;
   void* context_ = nullptr;
+  std::unique_ptr<WorkQueue::Stretch[]> stretches_;
+  WorkQueue queues_[kWorkQueues];
   bool ending_ = false;
   std::atomic<int> sleeping_{0};  // workers
   std::atomic<bool> caller_sleeps_{false};
@@ -214,6 +227,21 @@ std::unique_ptr<ThreadPool> ThreadPool::Create(int threads, Status* status) {
   *status = pool->Start();
   if (!status->ok()) return nullptr;
   return pool;
+}
+
+void RunTask(ThreadPool* pool, const WorkSizes& sizes, ThreadPool::Task task,
+             void* context) {
+  if (pool != nullptr) {
+    pool->Run(sizes, task, context);
+    return;
+  }
+  WorkQueue::Stretch stretches[kWorkQueues];
+  WorkQueue queues[kWorkQueues];
+  for (int i = 0; i < kWorkQueues; ++i) {
+    queues[i] = WorkQueue(&stretches[i], 1);
+    queues[i].Fill(sizes[i]);
+  }
+  task(context, ThreadPool::Share(0, 1, queues));
 }
 
 }  // namespace tf_pconv

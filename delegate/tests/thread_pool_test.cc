@@ -19,71 +19,98 @@ std::unique_ptr<ThreadPool> CreatePool(int threads) {
   return pool;
 }
 
-TEST(ThreadPoolTest, EachShareRunsOnce) {
+// Takes items of the first queue one by one and counts each.
+void CountItems(void* context, const ThreadPool::Share& share) {
+  auto& counts = *static_cast<std::vector<std::atomic<int>>*>(context);
+  WorkRange taken;
+  while (share.Take(0, 1, &taken)) ++counts[taken.begin];
+}
+
+TEST(ThreadPoolTest, EachItemIsTakenOnce) {
   for (int threads = 1; threads <= 5; ++threads) {
     auto pool = CreatePool(threads);
     ASSERT_NE(pool, nullptr);
     EXPECT_EQ(pool->threads(), threads);
-    std::vector<std::atomic<int>> runs(threads);
-    for (int round = 1; round <= 200; ++round) {
-      pool->Run(
-          [](void* context, int share, int shares) {
-            auto& runs = *static_cast<std::vector<std::atomic<int>>*>(context);
-            ASSERT_EQ(static_cast<size_t>(shares), runs.size());
-            ++runs[share];
-          },
-          &runs);
-      for (const auto& count : runs) ASSERT_EQ(count.load(), round);
+    for (int items : {0, 1, 2, 3, 7, 50}) {
+      std::vector<std::atomic<int>> counts(items);
+      for (int round = 1; round <= 200; ++round) {
+        pool->Run({items}, CountItems, &counts);
+        for (const auto& count : counts) ASSERT_EQ(count.load(), round);
+      }
     }
   }
 }
 
-// Whoever takes a share, another thread may write to the same memory in the
+TEST(ThreadPoolTest, QueuesHoldWhatTheyWereGiven) {
+  auto pool = CreatePool(3);
+  std::atomic<int> taken[kWorkQueues] = {};
+  pool->Run(
+      {20, 30},
+      [](void* context, const ThreadPool::Share& share) {
+        auto* taken = static_cast<std::atomic<int>*>(context);
+        for (int queue = 0; queue < kWorkQueues; ++queue) {
+          WorkRange range;
+          while (share.Take(queue, 4, &range)) {
+            taken[queue] += static_cast<int>(range.end - range.begin);
+          }
+        }
+      },
+      taken);
+  EXPECT_EQ(taken[0].load(), 20);
+  EXPECT_EQ(taken[1].load(), 30);
+}
+
+// Whoever takes an item, another thread may write to the same memory in the
 // next round.
-TEST(ThreadPoolTest, SharesOfARoundEndBeforeTheNextBegins) {
+TEST(ThreadPoolTest, ItemsOfARoundEndBeforeTheNextBegins) {
   auto pool = CreatePool(4);
   std::vector<int> runs(4, 0);  // not atomic
   for (int round = 1; round <= 20000; ++round) {
     pool->Run(
-        [](void* context, int share, int) {
-          auto& runs = *static_cast<std::vector<int>*>(context);
-          ++runs[share];
+        {4},
+        [](void* context, const ThreadPool::Share& share) {
+          WorkRange taken;
+          while (share.Take(0, 1, &taken)) {
+            ++(*static_cast<std::vector<int>*>(context))[taken.begin];
+          }
         },
         &runs);
     for (int count : runs) ASSERT_EQ(count, round);
   }
 }
 
-// The worker sleeps for as long as the caller's own share takes.
-TEST(ThreadPoolTest, TheCallerRunsWhatNobodyHasBegun) {
+// A thread that takes its time with an item leaves the others to the rest.
+TEST(ThreadPoolTest, OthersDoWhatASlowThreadHasNotBegun) {
   auto pool = CreatePool(2);
-  std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  std::atomic<int> by_caller{0}, runs{0};
-  struct Counts {
-    std::thread::id caller;
-    std::atomic<int>*by_caller, *runs;
-  } counts = {std::this_thread::get_id(), &by_caller, &runs};
-  for (int round = 0; round < 50; ++round) {
-    // Long enough for the worker to fall asleep.
-    std::this_thread::sleep_for(std::chrono::microseconds(500));
+  constexpr int kItems = 40;
+  std::atomic<int> done{0};
+  for (int round = 0; round < 20; ++round) {
+    done = 0;
     pool->Run(
-        [](void* context, int, int) {
-          auto& counts = *static_cast<Counts*>(context);
-          ++*counts.runs;
-          if (std::this_thread::get_id() == counts.caller) ++*counts.by_caller;
+        {kItems},
+        [](void* context, const ThreadPool::Share& share) {
+          auto& done = *static_cast<std::atomic<int>*>(context);
+          WorkRange taken;
+          while (share.Take(0, 1, &taken)) {
+            // The worker's first item ends when all others have: nobody but the
+            // caller can do them.
+            while (share.thread() == 1 && done.load() < kItems - 1) {
+            }
+            ++done;
+          }
         },
-        &counts);
+        &done);
+    EXPECT_EQ(done.load(), kItems);
   }
-  EXPECT_EQ(runs.load(), 100);
-  EXPECT_GT(by_caller.load(), 50);  // all its own, and some of the worker's
 }
 
-TEST(ThreadPoolTest, TheCallerTakesShareZero) {
+TEST(ThreadPoolTest, TheCallerIsThreadZero) {
   auto pool = CreatePool(3);
   std::thread::id zero;
   pool->Run(
-      [](void* context, int share, int) {
-        if (share == 0) {
+      {9},
+      [](void* context, const ThreadPool::Share& share) {
+        if (share.thread() == 0) {
           *static_cast<std::thread::id*>(context) = std::this_thread::get_id();
         }
       },
@@ -93,14 +120,22 @@ TEST(ThreadPoolTest, TheCallerTakesShareZero) {
 
 TEST(ThreadPoolTest, ThreadsThatFellAsleepWakeUp) {
   auto pool = CreatePool(2);
-  std::atomic<int> runs{0};
   for (int round = 0; round < 3; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    pool->Run([](void* context, int,
-                 int) { ++*static_cast<std::atomic<int>*>(context); },
-              &runs);
+    std::atomic<bool> woke{false};
+    pool->Run(
+        {2},
+        [](void* context, const ThreadPool::Share& share) {
+          auto& woke = *static_cast<std::atomic<bool>*>(context);
+          WorkRange taken;
+          if (share.thread() == 1) woke = true;
+          // The caller stays for as long as the worker sleeps.
+          while (share.Take(0, 1, &taken) || !woke.load()) {
+          }
+        },
+        &woke);
+    EXPECT_TRUE(woke.load());
   }
-  EXPECT_EQ(runs.load(), 6);
 }
 
 TEST(ThreadPoolTest, CallersTakeTurns) {
@@ -108,20 +143,22 @@ TEST(ThreadPoolTest, CallersTakeTurns) {
   struct Shared {
     std::atomic<int> inside{0};
     std::atomic<int> most{0};
-    std::atomic<int> runs{0};
+    std::atomic<int> items{0};
   } shared;
   auto call = [&] {
     for (int round = 0; round < 100; ++round) {
       pool->Run(
-          [](void* context, int, int shares) {
+          {3},
+          [](void* context, const ThreadPool::Share& share) {
             auto* shared = static_cast<Shared*>(context);
             const int inside = ++shared->inside;
             int most = shared->most;
             while (most < inside &&
                    !shared->most.compare_exchange_weak(most, inside)) {
             }
-            EXPECT_LE(inside, shares);
-            ++shared->runs;
+            EXPECT_LE(inside, share.threads());
+            WorkRange taken;
+            while (share.Take(0, 1, &taken)) ++shared->items;
             --shared->inside;
           },
           &shared);
@@ -130,32 +167,31 @@ TEST(ThreadPoolTest, CallersTakeTurns) {
   std::thread first(call), second(call);
   first.join();
   second.join();
-  EXPECT_EQ(shared.runs.load(), 600);
+  EXPECT_EQ(shared.items.load(), 600);
   EXPECT_LE(shared.most.load(), 3);
 }
 
 // Threads do not follow a fork: without care, the child would wait for ever.
-TEST(ThreadPoolTest, AForkedChildRunsAllSharesItself) {
+TEST(ThreadPoolTest, AForkedChildDoesAllItself) {
   auto pool = CreatePool(3);
-  std::atomic<int> runs{0};
-  const auto count = [](void* context, int, int) {
-    ++*static_cast<std::atomic<int>*>(context);
-  };
-  pool->Run(count, &runs);
+  std::vector<std::atomic<int>> counts(5);
+  pool->Run({5}, CountItems, &counts);
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     alarm(20);  // ends a child that waits
-    pool->Run(count, &runs);
+    pool->Run({5}, CountItems, &counts);
     pool.reset();
-    _exit(runs.load());
+    int sum = 0;
+    for (const auto& count : counts) sum += count.load();
+    _exit(sum);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 6);
-  pool->Run(count, &runs);
-  EXPECT_EQ(runs.load(), 6);
+  EXPECT_EQ(WEXITSTATUS(status), 10);
+  pool->Run({5}, CountItems, &counts);
+  for (const auto& count : counts) EXPECT_EQ(count.load(), 2);
 }
 
 TEST(ThreadPoolTest, BadCountsAreRefused) {

@@ -41,7 +41,8 @@ class DepthwiseConv : public WindowConv {
                  static_cast<uint8_t*>(workspace),
                  rows,
                  ticks};
-    RunShares(pool, RunShare, &call);
+    RunTask(pool, {int64_t{geometry().output.batch} * (rows.end - rows.begin)},
+            RunShare, &call);
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -68,9 +69,10 @@ class DepthwiseConv : public WindowConv {
     // Finds the rows of the window of outputs in row `y` of an image.
     void Find(int image, int y, const int8_t* const** rows) {
       const Geometry& geometry = conv_.geometry();
-      if (image != image_) found_ = -geometry.pad_top;
-      image_ = image;
       const int top = y * geometry.stride_height - geometry.pad_top;
+      if (image != image_ || top < top_) found_ = top;
+      image_ = image;
+      top_ = top;
       const int bottom = top + kKernelSide;
       for (found_ = std::max(found_, top); found_ < bottom; ++found_) {
         FindRow(found_);
@@ -105,7 +107,9 @@ class DepthwiseConv : public WindowConv {
     const DepthwiseConv& conv_;
     const int8_t* const input_;
     const int8_t** const pixels_;
+    // Of the last window.
     int image_ = -1;
+    int top_ = 0;
     int found_ = 0;  // the first row that has not been found
   };
 
@@ -118,12 +122,12 @@ class DepthwiseConv : public WindowConv {
     return AlignUp(WindowColumns() * kKernelSide * sizeof(int8_t*));
   }
 
-  static void RunShare(void* context, int share, int shares) {
+  static void RunShare(void* context, const ThreadPool::Share& share) {
     const Call& call = *static_cast<Call*>(context);
-    call.conv->ComputeRows(call, share, shares);
+    call.conv->ComputeRows(call, share);
   }
 
-  void ComputeRows(const Call& call, int share, int shares) const {
+  void ComputeRows(const Call& call, const ThreadPool::Share& share) const {
     const ActivationShape& shape = geometry().output;
     DepthwiseRowArgs args = {};
     args.pixel_bytes = shape.channels;
@@ -133,21 +137,22 @@ class DepthwiseConv : public WindowConv {
 
     PhaseClock clock(call.ticks);
     WindowRows window(*this, call.input,
-                      call.workspace + ThreadBytes() * share);
+                      call.workspace + ThreadBytes() * share.thread());
     const int height = call.rows.end - call.rows.begin;
-    const int64_t rows = int64_t{shape.batch} * height;
-    for (int64_t row = rows * share / shares; row < rows * (share + 1) / shares;
-         ++row) {
-      const int image = static_cast<int>(row / height);
-      const int y = call.rows.begin + static_cast<int>(row % height);
-      window.Find(image, y, args.rows);
-      clock.End(Phase::kPack);
-      int8_t* outputs = call.output + (ptrdiff_t{image} * shape.height + y) *
-                                          shape.width * shape.channels;
-      for (const DepthwiseBlock& block : stream_.blocks()) {
-        ComputeBlock(block, outputs, &args);
+    WorkRange taken;
+    while (share.Take(0, height, &taken)) {
+      for (int64_t row = taken.begin; row < taken.end; ++row) {
+        const int image = static_cast<int>(row / height);
+        const int y = call.rows.begin + static_cast<int>(row % height);
+        window.Find(image, y, args.rows);
+        clock.End(Phase::kPack);
+        int8_t* outputs = call.output + (ptrdiff_t{image} * shape.height + y) *
+                                            shape.width * shape.channels;
+        for (const DepthwiseBlock& block : stream_.blocks()) {
+          ComputeBlock(block, outputs, &args);
+        }
+        clock.End(Phase::kMultiply);
       }
-      clock.End(Phase::kMultiply);
     }
   }
 

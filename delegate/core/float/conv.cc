@@ -13,18 +13,16 @@
 #include "delegate/core/float/tiling.h"
 #include "delegate/core/geometry.h"
 #include "delegate/core/phases.h"
-#include "delegate/core/thread_pool.h"
-#include "delegate/core/tile_shares.h"
-#include "delegate/core/window_conv.h"
+#include "delegate/core/tiled_conv.h"
 
 namespace tf_pconv {
 namespace {
 
-class FloatConv : public WindowConv {
+class FloatConv : public TiledConv {
  public:
   FloatConv(const ConvDescription& description,
             std::vector<const FloatKernel*> kernels, const ConvTuning& tuning)
-      : WindowConv(description),
+      : TiledConv(description),
         block_bytes_(tuning.block_bytes),
         kernels_(std::move(kernels)),
         weights_(*description.weights),
@@ -47,123 +45,39 @@ class FloatConv : public WindowConv {
     return status;
   }
 
-  size_t WorkspaceBytes(int threads) const override {
-    return sizeof(float) *
-           (ThreadFloats() * threads + SumsFloats() * (threads - 1));
-  }
-
-  void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool,
-               PhaseTicks* ticks) const override {
-    const int threads = pool == nullptr ? 1 : pool->threads();
-    Call call = {this,
-                 static_cast<const float*>(inputs[0]),
-                 static_cast<float*>(output),
-                 static_cast<float*>(workspace),
-                 rows,
-                 ticks,
-                 tiling_.TilesOf(rows.end - rows.begin)};
-    call.tiles =
-        int64_t{geometry().output.batch} * tiling_.strips * call.strip_tiles;
-    call.shared_tiles = SharedTiles(call.tiles, false, threads);
-    RunShares(pool, RunShare, &call);
-    if (call.shared_tiles != 0) RunShares(pool, StoreShare, &call);
-  }
-
   const char* kernel_name() const override { return tiling_.kernel->name; }
 
- private:
-  struct Call {
-    const FloatConv* conv;
-    const float* input;
-    float* output;
-    float* workspace;
-    RowRange rows;
-    PhaseTicks* ticks;
-    int strip_tiles;
-    int64_t tiles = 0;
-    int shared_tiles = 0;  // the last of the tiles
-  };
-
-  // Parts of a thread's workspace.
-  size_t PlanesFloats() const {
-    return AlignedFloats(FloatPlanesSize(sizes().channels, tiling_));
-  }
-  // Sums of a tile.
-  size_t SumsFloats() const {
-    return AlignedFloats(size_t(stream_.units) * unit_floats());
-  }
-  size_t ThreadFloats() const {
-    return PlanesFloats() + SumsFloats() + AlignedFloats(sizes().filters);
+ protected:
+  int64_t TilesOf(RowRange rows) const override {
+    return int64_t{geometry().output.batch} * tiling_.strips *
+           tiling_.TilesOf(rows.end - rows.begin);
   }
 
-  // Sums of a unit.
-  size_t unit_floats() const {
-    return size_t(tiling_.kernel->group_size) * tiling_.kernel->pixels;
+  size_t ThreadBytes() const override {
+    return SharingThreadBytes() + SumsBytes();
   }
-
-  // What a thread works on.
-  struct Workspace {
-    Workspace(const FloatConv& conv, const Call& call, int share, int shares)
-        : planes(call.workspace + conv.ThreadFloats() * share),
-          sums(planes + conv.PlanesFloats()),
-          discarded(sums + conv.SumsFloats()),
-          shared_sums(call.workspace + conv.ThreadFloats() * shares) {}
-
-    float* planes;
-    float* sums;
-    float* discarded;
-    float* shared_sums;  // of shared tiles; for all threads
-  };
-
-  static void RunShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const Workspace workspace(*call.conv, call, share, shares);
-    call.conv->RunTiles(call, workspace, share, shares);
-    call.conv->MultiplyShared(call, workspace, share, shares);
+  size_t SharingThreadBytes() const override {
+    return PlanesBytes() + AlignUp(sizeof(float) * sizes().filters);
   }
+  size_t SharedTileBytes() const override { return SumsBytes(); }
 
-  static void StoreShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const Workspace workspace(*call.conv, call, share, shares);
-    call.conv->StoreShared(call, workspace, share, shares);
-  }
+  int filter_units() const override { return stream_.units; }
 
-  // The band that begins with a tile, of at most `most` tiles.
-  FloatBand BandFrom(const Call& call, int64_t tile, int64_t most) const {
-    const int64_t strip = tile / call.strip_tiles;
+  void RunTiles(const Call& call, WorkRange tiles, uint8_t* memory,
+                PhaseClock* clock) const override {
+    auto* sums = reinterpret_cast<float*>(memory + SharingThreadBytes());
     FloatBand band;
-    band.rows = call.rows;
-    band.image = static_cast<int>(strip / tiling_.strips);
-    band.strip = static_cast<int>(strip % tiling_.strips);
-    band.first_tile = static_cast<int>(tile % call.strip_tiles);
-    band.tiles = static_cast<int>(std::min<int64_t>(
-        {tiling_.band_tiles, call.strip_tiles - band.first_tile, most}));
-    return band;
-  }
-
-  // Whole tiles, of all filters.
-  void RunTiles(const Call& call, const Workspace& workspace, int share,
-                int shares) const {
-    const int64_t tiles = call.tiles - call.shared_tiles;
-    const int64_t end = tiles * (share + 1) / shares;
-    FloatBand band;
-    PhaseClock clock(call.ticks);
-    for (int64_t tile = tiles * share / shares; tile < end;
-         tile += band.tiles) {
-      band = BandFrom(call, tile, end - tile);
-      PackFloatPlanes(geometry(), tiling_, band, call.input, zeros_.data(),
-                      workspace.planes);
-      clock.End(Phase::kPack);
+    for (int64_t tile = tiles.begin; tile < tiles.end; tile += band.tiles) {
+      band = BandFrom(call, tile, tiles.end - tile);
+      Pack(call, band, memory);
+      clock->End(Phase::kPack);
       FloatBandStart start(tiling_, band);
-      const float* planes = workspace.planes + start.lane;
+      const float* planes = PlanesAt(memory) + start.lane;
       for (int i = 0; i < band.tiles; ++i) {
-        Multiply(planes + i * tiling_.kernel->pixels, 0, stream_.units,
-                 workspace.sums);
-        clock.End(Phase::kMultiply);
-        Store(band, start, 0, tile_vectors(), workspace.sums,
-              workspace.discarded, call.output);
-        clock.End(Phase::kStore);
+        Multiply(planes + i * tiling_.kernel->pixels, 0, stream_.units, sums);
+        clock->End(Phase::kMultiply);
+        Store(call, band, start, sums, memory);
+        clock->End(Phase::kStore);
         start.lane += tiling_.kernel->pixels;
         start.row += start.lane / tiling_.pitch;
         start.lane %= tiling_.pitch;
@@ -171,41 +85,65 @@ class FloatConv : public WindowConv {
     }
   }
 
-  // Some filters of the shared tiles.
-  void MultiplyShared(const Call& call, const Workspace& workspace, int share,
-                      int shares) const {
-    if (call.shared_tiles == 0) return;
-    PhaseClock clock(call.ticks);
-    TileShares(call.shared_tiles, 1, 1, stream_.units)
-        .ForEach(share, shares, [&](int64_t tile, int first, int units) {
-          const FloatBand band =
-              BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
-          PackFloatPlanes(geometry(), tiling_, band, call.input, zeros_.data(),
-                          workspace.planes);
-          clock.End(Phase::kPack);
-          Multiply(workspace.planes + FloatBandStart(tiling_, band).lane, first,
-                   units, workspace.shared_sums + SumsFloats() * tile);
-          clock.End(Phase::kMultiply);
-        });
+  void PackTile(const Call& call, int64_t tile,
+                uint8_t* memory) const override {
+    Pack(call, BandFrom(call, tile, 1), memory);
   }
 
-  // Some vectors of the shared tiles.
-  void StoreShared(const Call& call, const Workspace& workspace, int share,
-                   int shares) const {
-    PhaseClock clock(call.ticks);
-    TileShares(call.shared_tiles, 1, 1, tile_vectors())
-        .ForEach(share, shares, [&](int64_t tile, int first, int vectors) {
-          const FloatBand band =
-              BandFrom(call, call.tiles - call.shared_tiles + tile, 1);
-          Store(band, FloatBandStart(tiling_, band), first, vectors,
-                workspace.shared_sums + SumsFloats() * tile,
-                workspace.discarded, call.output);
-          clock.End(Phase::kStore);
-        });
+  void MultiplyTile(const Call& call, int64_t tile, WorkRange units,
+                    uint8_t* memory, uint8_t* products) const override {
+    const FloatBandStart start(tiling_, BandFrom(call, tile, 1));
+    Multiply(PlanesAt(memory) + start.lane, static_cast<int>(units.begin),
+             static_cast<int>(units.end - units.begin),
+             reinterpret_cast<float*>(products));
   }
 
-  int tile_vectors() const {
-    return tiling_.kernel->pixels / tiling_.kernel->lanes;
+  void StoreTile(const Call& call, int64_t tile, uint8_t* memory,
+                 const uint8_t* products) const override {
+    const FloatBand band = BandFrom(call, tile, 1);
+    Store(call, band, FloatBandStart(tiling_, band),
+          reinterpret_cast<const float*>(products), memory);
+  }
+
+ private:
+  // Parts of a thread's memory: planes, then outputs that nobody reads.
+  size_t PlanesBytes() const {
+    return AlignUp(sizeof(float) * FloatPlanesSize(sizes().channels, tiling_));
+  }
+  static float* PlanesAt(uint8_t* memory) {
+    return reinterpret_cast<float*>(memory);
+  }
+  float* DiscardedAt(uint8_t* memory) const {
+    return reinterpret_cast<float*>(memory + PlanesBytes());
+  }
+  // Sums of a tile.
+  size_t SumsBytes() const {
+    return AlignUp(sizeof(float) * stream_.units * unit_floats());
+  }
+
+  // Sums of a unit.
+  size_t unit_floats() const {
+    return size_t(tiling_.kernel->group_size) * tiling_.kernel->pixels;
+  }
+
+  // The band that begins with a tile, of at most `most` tiles.
+  FloatBand BandFrom(const Call& call, int64_t tile, int64_t most) const {
+    const int strip_tiles = tiling_.TilesOf(call.rows.end - call.rows.begin);
+    const int64_t strip = tile / strip_tiles;
+    FloatBand band;
+    band.rows = call.rows;
+    band.image = static_cast<int>(strip / tiling_.strips);
+    band.strip = static_cast<int>(strip % tiling_.strips);
+    band.first_tile = static_cast<int>(tile % strip_tiles);
+    band.tiles = static_cast<int>(std::min<int64_t>(
+        {tiling_.band_tiles, strip_tiles - band.first_tile, most}));
+    return band;
+  }
+
+  void Pack(const Call& call, const FloatBand& band, uint8_t* memory) const {
+    PackFloatPlanes(geometry(), tiling_, band,
+                    static_cast<const float*>(call.input), zeros_.data(),
+                    PlanesAt(memory));
   }
 
   // Sums of units of a tile, whose sums begin at `sums`.
@@ -223,18 +161,19 @@ class FloatConv : public WindowConv {
     }
   }
 
-  // Writes the outputs of vectors of a tile that begins at a lane of a row.
-  void Store(const FloatBand& band, const FloatBandStart& start, int first,
-             int vectors, const float* sums, float* discarded,
-             float* output) const {
+  // Writes the outputs of a tile that begins at a lane of a row.
+  void Store(const Call& call, const FloatBand& band,
+             const FloatBandStart& start, const float* sums,
+             uint8_t* memory) const {
+    auto* output = static_cast<float*>(call.output);
+    float* discarded = DiscardedAt(memory);
     const ActivationShape& shape = geometry().output;
     const FloatKernel& kernel = *tiling_.kernel;
     const int first_column = band.strip * tiling_.columns;
     const int columns = std::min(tiling_.columns, shape.width - first_column);
-    const int begin = first * kernel.lanes;
-    int row = start.row + (start.lane + begin) / tiling_.pitch;
-    int lane = (start.lane + begin) % tiling_.pitch;
-    for (int i = 0; i < vectors; ++i) {
+    int row = start.row;
+    int lane = start.lane;
+    for (int begin = 0; begin < kernel.pixels; begin += kernel.lanes) {
       float* pixels[kMaxFloatLanes];
       bool any = false;
       for (int l = 0; l < kernel.lanes; ++l) {
@@ -251,8 +190,7 @@ class FloatConv : public WindowConv {
         }
       }
       if (!any) continue;
-      store_.Store(kernel, sums + begin + i * kernel.lanes, rows_.data(),
-                   pixels);
+      store_.Store(kernel, sums + begin, rows_.data(), pixels);
     }
   }
 

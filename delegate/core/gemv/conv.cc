@@ -149,7 +149,7 @@ class GemvConv : public WindowConv {
                  ticks,
                  int64_t{geometry().output.batch} * (rows.end - rows.begin) *
                      geometry().output.width};
-    RunShares(pool, RunShare, &call);
+    RunTask(pool, {Units()}, RunShare, &call);
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -177,34 +177,45 @@ class GemvConv : public WindowConv {
   }
   size_t ThreadBytes() const { return GatheredBytes() + AlignUp(SumsBytes()); }
 
-  // Computes some units of filter groups, whose rows are whole multiples of
-  // kGemvRows.
-  static void RunShare(void* context, int share, int shares) {
+  // Units are filter groups whose rows are whole multiples of kGemvRows.
+  int64_t UnitGroups() const { return RowsOfUnit() / kernel_.group_size; }
+  int64_t Units() const {
+    const int64_t groups = stream_.groups().size();
+    return (groups + UnitGroups() - 1) / UnitGroups();
+  }
+
+  static void RunShare(void* context, const ThreadPool::Share& share) {
     const Call& call = *static_cast<Call*>(context);
-    const GemvConv& conv = *call.conv;
-    uint8_t* gathered = call.workspace + conv.ThreadBytes() * share;
-    const int64_t groups = conv.stream_.groups().size();
-    const int64_t unit = conv.RowsOfUnit() / conv.kernel_.group_size;
-    const int64_t units = (groups + unit - 1) / unit;
-    const int64_t end = std::min(units * (share + 1) / shares * unit, groups);
     PhaseClock clock(call.ticks);
+    WorkRange units;
+    while (share.Take(0, call.conv->Units(), &units)) {
+      call.conv->RunUnits(
+          call, units,
+          call.workspace + call.conv->ThreadBytes() * share.thread(), &clock);
+    }
+  }
+
+  void RunUnits(const Call& call, WorkRange units, uint8_t* gathered,
+                PhaseClock* clock) const {
+    const int64_t unit = UnitGroups();
+    const int64_t end =
+        std::min<int64_t>(units.end * unit, stream_.groups().size());
     for (int64_t pixel = 0; pixel < call.pixels; pixel += kBlockPixels) {
       const Value* inputs[kBlockPixels];
       Value* outputs[kBlockPixels];
       const int count = static_cast<int>(
           std::min<int64_t>(kBlockPixels, call.pixels - pixel));
-      PixelCursor<Value> cursor(conv.geometry(), call.rows, call.input,
-                                call.output, pixel);
+      PixelCursor<Value> cursor(geometry(), call.rows, call.input, call.output,
+                                pixel);
       for (int i = 0; i < count; ++i) {
         inputs[i] = cursor.input();
         outputs[i] = cursor.output();
         if (i + 1 < count) cursor.Next();
       }
-      for (int64_t group = units * share / shares * unit; group < end;
-           group += unit) {
-        conv.RunUnit(static_cast<int>(group),
-                     static_cast<int>(std::min(group + unit, end)), inputs,
-                     outputs, count, gathered, &clock);
+      for (int64_t group = units.begin * unit; group < end; group += unit) {
+        RunUnit(static_cast<int>(group),
+                static_cast<int>(std::min(group + unit, end)), inputs, outputs,
+                count, gathered, clock);
       }
     }
   }

@@ -13,9 +13,7 @@
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/output_stage.h"
 #include "delegate/core/phases.h"
-#include "delegate/core/thread_pool.h"
-#include "delegate/core/tile_shares.h"
-#include "delegate/core/window_conv.h"
+#include "delegate/core/tiled_conv.h"
 
 namespace tf_pconv {
 namespace {
@@ -42,12 +40,12 @@ int PassChannels(int channels, size_t channel_bytes, int pass_bytes) {
   return pass;
 }
 
-class Int8Conv : public WindowConv {
+class Int8Conv : public TiledConv {
  public:
   Int8Conv(const ConvDescription& description,
            const std::vector<const Int8Kernel*>& kernels,
            const ConvTuning& tuning)
-      : WindowConv(description),
+      : TiledConv(description),
         tilings_(MakeInt8Tilings(description, kernels)),
         tiling_(&tilings_.front()),
         stage_(MakeInt8OutputStage(description)),
@@ -74,49 +72,79 @@ class Int8Conv : public WindowConv {
     return status;
   }
 
-  size_t WorkspaceBytes(int threads) const override {
-    const int64_t tiles =
-        TilesOf(pixels_.BlocksOf({0, geometry().output.height}));
-    const int64_t shared = threads == 1 ? 0 : std::min<int64_t>(tiles, threads);
-    return ThreadBytes() * threads + OutputsBytes() * shared;
-  }
-
   int row_unit() const override { return tiling_->block().rows; }
-
-  void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool,
-               PhaseTicks* ticks) const override {
-    const int threads = pool == nullptr ? 1 : pool->threads();
-    Call call = {this,
-                 static_cast<const int8_t*>(inputs[0]),
-                 static_cast<int8_t*>(output),
-                 static_cast<uint8_t*>(workspace),
-                 rows,
-                 ticks,
-                 pixels_.BlocksOf(rows)};
-    call.tiles = TilesOf(call.blocks);
-    const bool last_is_smaller =
-        PlaceOf(call, call.tiles - 1).tile != &largest();
-    call.shared_tiles = SharedTiles(call.tiles, last_is_smaller, threads);
-    RunShares(pool, RunShare, &call);
-    if (call.shared_tiles != 0) RunShares(pool, StoreShare, &call);
-  }
 
   const char* kernel_name() const override { return kernel().name; }
 
- private:
-  struct Call {
-    const Int8Conv* conv;
-    const int8_t* input;
-    int8_t* output;
-    uint8_t* workspace;
-    RowRange rows;
-    PhaseTicks* ticks;
-    int64_t blocks;
-    int64_t tiles = 0;
-    int shared_tiles = 0;  // the last of the tiles
-  };
+ protected:
+  int64_t TilesOf(RowRange rows) const override {
+    return (pixels_.BlocksOf(rows) + largest().blocks - 1) / largest().blocks;
+  }
 
+  size_t ThreadBytes() const override {
+    return LanesBytes(stream_.blocks[0].channels) + ScratchBytes() +
+           OutputsBytes();
+  }
+  // Lanes of all channels: filters come by and by.
+  size_t SharingThreadBytes() const override {
+    return LanesBytes(sizes().channels) + ScratchBytes();
+  }
+  size_t SharedTileBytes() const override { return OutputsBytes(); }
+
+  int filter_units() const override { return stream_.groups; }
+
+  void RunTiles(const Call& call, WorkRange tiles, uint8_t* memory,
+                PhaseClock* clock) const override {
+    const Scratch scratch = ScratchAt(memory);
+    uint8_t* lanes = memory + ScratchBytes();
+    auto* outputs = reinterpret_cast<int8_t*>(
+        lanes + LanesBytes(stream_.blocks[0].channels));
+    Int8InputPixels inputs;
+    for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
+      const Int8TilePlace place = PlaceOf(call, tile);
+      pixels_.FindInputs(place, InputOf(call), &inputs);
+      for (const Int8Stream::Block& pass : stream_.blocks) {
+        Pack(*place.tile, inputs, pass, lanes);
+        clock->End(Phase::kPack);
+        Multiply(*place.tile, pass, 0, stream_.groups, lanes, scratch.sums,
+                 outputs);
+        clock->End(Phase::kMultiply);
+      }
+      Store(call, place, outputs, scratch.discarded);
+      clock->End(Phase::kStore);
+    }
+  }
+
+  void PackTile(const Call& call, int64_t tile,
+                uint8_t* memory) const override {
+    const Int8TilePlace place = PlaceOf(call, tile);
+    Int8InputPixels inputs;
+    pixels_.FindInputs(place, InputOf(call), &inputs);
+    uint8_t* lanes = memory + ScratchBytes();
+    for (const Int8Stream::Block& pass : stream_.blocks) {
+      Pack(*place.tile, inputs, pass, LanesOf(*place.tile, pass, lanes));
+    }
+  }
+
+  void MultiplyTile(const Call& call, int64_t tile, WorkRange groups,
+                    uint8_t* memory, uint8_t* products) const override {
+    const Int8Tile& shape = *PlaceOf(call, tile).tile;
+    uint8_t* lanes = memory + ScratchBytes();
+    for (const Int8Stream::Block& pass : stream_.blocks) {
+      Multiply(shape, pass, static_cast<int>(groups.begin),
+               static_cast<int>(groups.end - groups.begin),
+               LanesOf(shape, pass, lanes), ScratchAt(memory).sums,
+               reinterpret_cast<int8_t*>(products));
+    }
+  }
+
+  void StoreTile(const Call& call, int64_t tile, uint8_t* memory,
+                 const uint8_t* products) const override {
+    Store(call, PlaceOf(call, tile), reinterpret_cast<const int8_t*>(products),
+          ScratchAt(memory).discarded);
+  }
+
+ private:
   // With the largest tile.
   const Int8Tile& largest() const { return tiling_->tiles.front(); }
   const Int8Kernel& kernel() const { return *largest().kernel; }
@@ -134,50 +162,37 @@ class Int8Conv : public WindowConv {
     return BlocksOf(geometry().output, tiling.block()) * (multiplied + packed);
   }
 
-  // Parts of a thread's workspace.
-  size_t LanesBytes() const {
-    return AlignUp(largest().channel_bytes() * stream_.blocks[0].channels);
-  }
+  // Parts of a thread's memory.
+  struct Scratch {
+    int32_t* sums;
+    int8_t* discarded;
+  };
   size_t SumsBytes() const {
     if (stream_.blocks.size() == 1) return 0;
     return AlignUp(sizeof(int32_t) * stream_.groups * kernel().group_size *
                    kernel().pixels);
   }
+  size_t ScratchBytes() const { return SumsBytes() + AlignUp(sizes().filters); }
+  Scratch ScratchAt(uint8_t* memory) const {
+    return {reinterpret_cast<int32_t*>(memory),
+            reinterpret_cast<int8_t*>(memory + SumsBytes())};
+  }
+  size_t LanesBytes(int channels) const {
+    return AlignUp(largest().channel_bytes() * channels);
+  }
   // Outputs of a tile.
   size_t OutputsBytes() const {
     return AlignUp(size_t(stream_.rows) * kernel().pixels);
   }
-  size_t DiscardedBytes() const { return AlignUp(sizes().filters); }
-  size_t ThreadBytes() const {
-    return LanesBytes() + SumsBytes() + OutputsBytes() + DiscardedBytes();
+
+  // The lanes of a pass among those of all channels.
+  static uint8_t* LanesOf(const Int8Tile& tile, const Int8Stream::Block& pass,
+                          uint8_t* lanes) {
+    return lanes + tile.channel_bytes() * pass.first_channel;
   }
 
-  // What a thread works on.
-  struct Workspace {
-    Workspace(const Int8Conv& conv, const Call& call, int share, int shares)
-        : lanes(call.workspace + conv.ThreadBytes() * share),
-          sums(reinterpret_cast<int32_t*>(lanes + conv.LanesBytes())),
-          outputs(reinterpret_cast<int8_t*>(lanes + conv.LanesBytes() +
-                                            conv.SumsBytes())),
-          discarded(outputs + conv.OutputsBytes()),
-          shared_outputs(reinterpret_cast<int8_t*>(
-              call.workspace + conv.ThreadBytes() * shares)) {}
-
-    uint8_t* lanes;
-    int32_t* sums;
-    int8_t* outputs;
-    int8_t* discarded;
-    int8_t* shared_outputs;  // of shared tiles; for all threads
-  };
-
-  int64_t TilesOf(int64_t blocks) const {
-    return (blocks + largest().blocks - 1) / largest().blocks;
-  }
-
-  // About what a tile costs: a fifth of the largest is the way of the weights
-  // into registers, whatever the tile.
-  int TileWork(const Int8Tile& tile) const {
-    return largest().blocks + 4 * tile.blocks;
+  static const int8_t* InputOf(const Call& call) {
+    return static_cast<const int8_t*>(call.input);
   }
 
   // The smallest tile that holds `blocks` blocks, or the largest there is.
@@ -190,97 +205,32 @@ class Int8Conv : public WindowConv {
   }
 
   Int8TilePlace PlaceOf(const Call& call, int64_t tile) const {
+    const int64_t blocks = pixels_.BlocksOf(call.rows);
     const int64_t first = tile * largest().blocks;
-    const Int8Tile& shape = TileFor(call.blocks - first);
+    const Int8Tile& shape = TileFor(blocks - first);
     return pixels_.PlaceOf(shape, call.rows, first,
-                           std::min(first + shape.blocks, call.blocks));
+                           std::min(first + shape.blocks, blocks));
   }
 
-  static void RunShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const Workspace workspace(*call.conv, call, share, shares);
-    call.conv->RunTiles(call, workspace, share, shares);
-    call.conv->MultiplyShared(call, workspace, share, shares);
-  }
-
-  static void StoreShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const Workspace workspace(*call.conv, call, share, shares);
-    call.conv->StoreShared(call, workspace, share, shares);
-  }
-
-  // Whole tiles, of all filters.
-  void RunTiles(const Call& call, const Workspace& workspace, int share,
-                int shares) const {
-    const int64_t tiles = call.tiles - call.shared_tiles;
-    const int64_t end = tiles * (share + 1) / shares;
-    for (int64_t i = tiles * share / shares; i < end; ++i) {
-      const Int8TilePlace place = PlaceOf(call, i);
-      Multiply(call, place, 0, stream_.groups, workspace, workspace.outputs);
-      Store(call, place, 0, sizes().filters, workspace, workspace.outputs);
-    }
-  }
-
-  TileShares SharesOf(const Call& call, int parts) const {
-    const Int8TilePlace last = PlaceOf(call, call.tiles - 1);
-    return TileShares(call.shared_tiles, TileWork(largest()),
-                      TileWork(*last.tile), parts);
-  }
-
-  // Some filters of the shared tiles.
-  void MultiplyShared(const Call& call, const Workspace& workspace, int share,
-                      int shares) const {
-    if (call.shared_tiles == 0) return;
-    SharesOf(call, stream_.groups)
-        .ForEach(share, shares, [&](int64_t index, int first, int groups) {
-          Multiply(call, PlaceOf(call, call.tiles - call.shared_tiles + index),
-                   first, groups, workspace,
-                   workspace.shared_outputs + OutputsBytes() * index);
-        });
-  }
-
-  // Some channels of the shared tiles.
-  void StoreShared(const Call& call, const Workspace& workspace, int share,
-                   int shares) const {
-    const int blocks = std::max(sizes().filters / kTransposedChannels, 1);
-    SharesOf(call, blocks)
-        .ForEach(share, shares, [&](int64_t index, int first, int count) {
-          const int begin = first * kTransposedChannels;
-          const int end = first + count == blocks
-                              ? sizes().filters
-                              : begin + count * kTransposedChannels;
-          Store(call, PlaceOf(call, call.tiles - call.shared_tiles + index),
-                begin, end - begin, workspace,
-                workspace.shared_outputs + OutputsBytes() * index);
-        });
-  }
-
-  // Outputs of some filter groups of a tile.
-  void Multiply(const Call& call, const Int8TilePlace& place, int first_group,
-                int groups, const Workspace& workspace, int8_t* outputs) const {
-    PhaseClock clock(call.ticks);
-    Int8InputPixels inputs;
-    pixels_.FindInputs(place, call.input, &inputs);
+  // Multiplies the channels of a pass for some filter groups.
+  void Multiply(const Int8Tile& tile, const Int8Stream::Block& pass,
+                int first_group, int groups, const uint8_t* lanes,
+                int32_t* sums, int8_t* outputs) const {
     Int8MultiplyArgs args = {};
-    args.lanes = workspace.lanes;
+    args.lanes = lanes;
     args.shuffles = tiling_->shuffles.data();
-    args.sums = workspace.sums;
+    args.sums = sums;
     args.outputs = outputs;
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);
     args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
-    for (const Int8Stream::Block& pass : stream_.blocks) {
-      Pack(*place.tile, inputs, pass, workspace.lanes);
-      clock.End(Phase::kPack);
-      args.first = &pass == &stream_.blocks.front();
-      args.last = &pass == &stream_.blocks.back();
-      pass.ForEachRun(first_group, groups, [&](size_t begin, int count) {
-        args.stream = &stream_.words[begin];
-        args.groups = count;
-        place.tile->kernel->multiply[tiling_->patch.lanes - 1](&args);
-      });
-      clock.End(Phase::kMultiply);
-    }
+    args.first = &pass == &stream_.blocks.front();
+    args.last = &pass == &stream_.blocks.back();
+    pass.ForEachRun(first_group, groups, [&](size_t begin, int count) {
+      args.stream = &stream_.words[begin];
+      args.groups = count;
+      tile.kernel->multiply[tiling_->patch.lanes - 1](&args);
+    });
   }
 
   void Pack(const Int8Tile& tile, const Int8InputPixels& inputs,
@@ -314,26 +264,22 @@ class Int8Conv : public WindowConv {
     }
   }
 
-  // Writes `channels` outputs of a tile from `first` on.
-  void Store(const Call& call, const Int8TilePlace& place, int first,
-             int channels, const Workspace& workspace,
-             const int8_t* outputs) const {
-    PhaseClock clock(call.ticks);
+  // Writes the outputs of a tile.
+  void Store(const Call& call, const Int8TilePlace& place,
+             const int8_t* outputs, int8_t* discarded) const {
     Int8OutputPixels pixels;
-    pixels_.FindOutputs(place, call.output + first, workspace.discarded,
+    pixels_.FindOutputs(place, static_cast<int8_t*>(call.output), discarded,
                         &pixels);
     const Int8Kernel& kernel = *place.tile->kernel;
-    outputs += ptrdiff_t{first} * kernel.pixels;
-    if (channels >= kTransposedChannels) {
-      kernel.store(outputs, channels, kernel.pixels, pixels.at);
-    } else {
-      for (int channel = 0; channel < channels; ++channel) {
-        for (int pixel = 0; pixel < kernel.pixels; ++pixel) {
-          pixels.at[pixel][channel] = outputs[channel * kernel.pixels + pixel];
-        }
+    if (sizes().filters >= kTransposedChannels) {
+      kernel.store(outputs, sizes().filters, kernel.pixels, pixels.at);
+      return;
+    }
+    for (int channel = 0; channel < sizes().filters; ++channel) {
+      for (int pixel = 0; pixel < kernel.pixels; ++pixel) {
+        pixels.at[pixel][channel] = outputs[channel * kernel.pixels + pixel];
       }
     }
-    clock.End(Phase::kStore);
   }
 
   const std::vector<Int8Tiling> tilings_;

@@ -39,10 +39,11 @@ class Packer {
     for (const FilterGroup& group : groups) {
       stream.entries += group.entries.size();
     }
+    std::vector<int> places;
     for (int first = 0; first < weights_.channels; first += block_channels) {
       const int channels = std::min(block_channels, weights_.channels - first);
-      stream.blocks.push_back({first, channels, {}});
-      AppendBlock(groups, &stream.blocks.back(), &stream.words);
+      stream.blocks.push_back({first, channels, stream.words.size(), {}});
+      AppendBlock(groups, &stream.blocks.back(), &places, &stream.words);
     }
     stream.rows = static_cast<int>(groups.size()) * kernel_.group_size;
     return stream;
@@ -111,8 +112,9 @@ class Packer {
     }
   }
 
+  // `places` are those of each group's sums; the first block settles them.
   void AppendBlock(const std::vector<FilterGroup>& groups,
-                   Int8Stream::Block* block,
+                   Int8Stream::Block* block, std::vector<int>* places,
                    std::vector<uint32_t>* words) const {
     std::vector<std::pair<PairedEntries, int>> order;
     for (size_t i = 0; i < groups.size(); ++i) {
@@ -136,18 +138,27 @@ class Packer {
           };
           return length(a.first) < length(b.first);
         });
-    for (const auto& [paired, index] : order) {
-      block->groups.push_back({index, words->size()});
-      AppendHeader(groups[index], paired, index, words);
+    if (places->empty()) {
+      places->resize(groups.size());
+      for (size_t i = 0; i < order.size(); ++i) {
+        (*places)[order[i].second] = static_cast<int>(i);
+      }
+    }
+    block->groups.resize(groups.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+      const auto& [paired, index] = order[i];
+      const int place = (*places)[index];
+      block->groups[place] = {static_cast<int>(i), words->size()};
+      AppendHeader(groups[index], paired, place, words);
       AppendEntries(paired, block->first_channel, words);
     }
   }
 
   void AppendHeader(const FilterGroup& group, const PairedEntries& paired,
-                    int index, std::vector<uint32_t>* words) const {
+                    int place, std::vector<uint32_t>* words) const {
     words->push_back(static_cast<uint32_t>(paired.pairs.size()));
     words->push_back(static_cast<uint32_t>(paired.singles.size()));
-    words->push_back(static_cast<uint32_t>(index));
+    words->push_back(static_cast<uint32_t>(place));
     AppendStage(stage_, group.filters, group.bias, kernel_.group_size, words);
     words->insert(words->end(), group.rows.begin(), group.rows.end());
   }

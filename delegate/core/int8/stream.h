@@ -1,7 +1,6 @@
 #ifndef TF_PCONV_DELEGATE_CORE_INT8_STREAM_H_
 #define TF_PCONV_DELEGATE_CORE_INT8_STREAM_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -20,7 +19,8 @@ namespace tf_pconv {
 //   word                     meaning
 //   0                        pairs: how many pairs of entries follow
 //   1                        singles: how many entries follow the pairs
-//   2                        the group, which is the place of its sums
+//   2                        the group, which is the place of its sums: in the
+//                            first block they follow each other
 //   one each filter          bias, int32, with the zero point folded in
 //   one each filter          multiplier, float32
 //   one each filter          offset, float32
@@ -35,7 +35,7 @@ namespace tf_pconv {
 // for kernels that differ in their tiles and blocks of outputs.
 struct Int8Stream {
   struct Group {
-    int index;
+    int position;  // in the block
     size_t begin;  // index into `words`
   };
 
@@ -44,26 +44,25 @@ struct Int8Stream {
     // other, of those among `count` groups from `first` on.
     template <typename Visit>
     void ForEachRun(int first, int count, Visit visit) const {
-      // One run, known without a search.
       if (count == static_cast<int>(groups.size())) {
-        visit(groups.front().begin, count);
+        visit(begin, count);
         return;
       }
-      const auto is_wanted = [&](const Group& group) {
-        return group.index >= first && group.index < first + count;
-      };
-      for (auto begin = groups.begin();;) {
-        begin = std::find_if(begin, groups.end(), is_wanted);
-        if (begin == groups.end()) return;
-        const auto end = std::find_if_not(begin, groups.end(), is_wanted);
-        visit(begin->begin, static_cast<int>(end - begin));
-        begin = end;
+      for (auto group = groups.begin() + first; count > 0;) {
+        int run = 1;
+        while (run < count && group[run].position == group->position + run) {
+          ++run;
+        }
+        visit(group->begin, run);
+        group += run;
+        count -= run;
       }
     }
 
     int first_channel;
     int channels;
-    std::vector<Group> groups;  // in the order of the stream
+    size_t begin;               // index into `words`
+    std::vector<Group> groups;  // in the order of their sums
   };
 
   int groups = 0;      // of each block

@@ -14,19 +14,17 @@
 #include "delegate/core/geometry.h"
 #include "delegate/core/phases.h"
 #include "delegate/core/pointwise/pixels.h"
-#include "delegate/core/thread_pool.h"
-#include "delegate/core/tile_shares.h"
-#include "delegate/core/window_conv.h"
+#include "delegate/core/tiled_conv.h"
 
 namespace tf_pconv {
 namespace {
 
-class FloatPointwiseConv : public WindowConv {
+class FloatPointwiseConv : public TiledConv {
  public:
   FloatPointwiseConv(const ConvDescription& description,
                      std::vector<const FloatKernel*> kernels,
                      const ConvTuning& tuning)
-      : WindowConv(description),
+      : TiledConv(description),
         block_bytes_(tuning.block_bytes),
         kernels_(std::move(kernels)),
         weights_(*description.weights),
@@ -54,75 +52,74 @@ class FloatPointwiseConv : public WindowConv {
     return status;
   }
 
-  size_t WorkspaceBytes(int threads) const override {
-    const ActivationShape& shape = geometry().output;
-    const int64_t tiles =
-        TilesOf(int64_t{shape.batch} * shape.height * shape.width);
-    const int64_t shared =
-        threads == 1 ? 0 : std::min<int64_t>(tiles, kManyTiles * threads);
-    return sizeof(float) * (ThreadFloats() * threads + SumsFloats() * shared);
+  const char* kernel_name() const override { return tiling_.kernel->name; }
+
+ protected:
+  int64_t TilesOf(RowRange rows) const override {
+    const int largest = tiling_.kernel->pixels;
+    return (PixelsOf(rows) + largest - 1) / largest;
   }
 
-  void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool,
-               PhaseTicks* ticks) const override {
-    const ActivationShape& shape = geometry().output;
-    Call call = {this,
-                 static_cast<const float*>(inputs[0]),
-                 static_cast<float*>(output),
-                 static_cast<float*>(workspace),
-                 rows,
-                 ticks,
-                 int64_t{shape.batch} * (rows.end - rows.begin) * shape.width};
-    const int threads = pool == nullptr ? 1 : pool->threads();
-    if (SharingFiltersPays(kernels_, largest_, tiling_.kernel->lanes,
-                           call.pixels, threads, TileWork)) {
-      RunShares(pool, MultiplyShare, &call);
-      RunShares(pool, StoreShare, &call);
-    } else {
-      RunShares(pool, RunShare, &call);
+  size_t ThreadBytes() const override {
+    return SharingThreadBytes() + SumsBytes();
+  }
+  size_t SharingThreadBytes() const override {
+    return PlanesBytes() + AlignUp(sizeof(float) * sizes().filters);
+  }
+  size_t SharedTileBytes() const override { return SumsBytes(); }
+
+  int filter_units() const override { return stream_.units; }
+
+  void RunTiles(const Call& call, WorkRange tiles, uint8_t* memory,
+                PhaseClock* clock) const override {
+    auto* sums = reinterpret_cast<float*>(memory + SharingThreadBytes());
+    for (int64_t i = tiles.begin; i < tiles.end; ++i) {
+      const Tile tile = TileAt(call, i);
+      Pack(call, tile, PlanesAt(memory));
+      clock->End(Phase::kPack);
+      Multiply(*kernels_[tile.kernel], PlanesAt(memory), 0, stream_.units,
+               sums);
+      clock->End(Phase::kMultiply);
+      Store(call, tile, sums, DiscardedAt(memory));
+      clock->End(Phase::kStore);
     }
   }
 
-  const char* kernel_name() const override { return tiling_.kernel->name; }
+  void PackTile(const Call& call, int64_t index,
+                uint8_t* memory) const override {
+    Pack(call, TileAt(call, index), PlanesAt(memory));
+  }
+
+  void MultiplyTile(const Call& call, int64_t index, WorkRange units,
+                    uint8_t* memory, uint8_t* products) const override {
+    Multiply(*kernels_[TileAt(call, index).kernel], PlanesAt(memory),
+             static_cast<int>(units.begin),
+             static_cast<int>(units.end - units.begin),
+             reinterpret_cast<float*>(products));
+  }
+
+  void StoreTile(const Call& call, int64_t index, uint8_t* memory,
+                 const uint8_t* products) const override {
+    Store(call, TileAt(call, index), reinterpret_cast<const float*>(products),
+          DiscardedAt(memory));
+  }
 
  private:
-  struct Call {
-    const FloatPointwiseConv* conv;
-    const float* input;
-    float* output;
-    float* workspace;
-    RowRange rows;
-    PhaseTicks* ticks;
-    int64_t pixels;
-  };
-
-  // Parts of a thread's workspace.
-  size_t PlanesFloats() const {
-    return AlignedFloats(FloatPlanesSize(sizes().channels, tiling_));
+  // Parts of a thread's memory: planes, then outputs that nobody reads.
+  size_t PlanesBytes() const {
+    return AlignUp(sizeof(float) * FloatPlanesSize(sizes().channels, tiling_));
   }
-  size_t SumsFloats() const {
-    return AlignedFloats(size_t(stream_.units) * tiling_.kernel->group_size *
-                         tiling_.kernel->pixels);
+  static float* PlanesAt(uint8_t* memory) {
+    return reinterpret_cast<float*>(memory);
   }
-  size_t ThreadFloats() const {
-    return PlanesFloats() + SumsFloats() + AlignedFloats(sizes().filters);
+  float* DiscardedAt(uint8_t* memory) const {
+    return reinterpret_cast<float*>(memory + PlanesBytes());
   }
-
-  // What a thread works on.
-  struct Workspace {
-    Workspace(const FloatPointwiseConv& conv, const Call& call, int share,
-              int shares)
-        : planes(call.workspace + conv.ThreadFloats() * share),
-          sums(planes + conv.PlanesFloats()),
-          discarded(sums + conv.SumsFloats()),
-          shared_sums(call.workspace + conv.ThreadFloats() * shares) {}
-
-    float* planes;
-    float* sums;
-    float* discarded;
-    float* shared_sums;  // of all tiles; for all threads
-  };
+  // Sums of a tile.
+  size_t SumsBytes() const {
+    return AlignUp(sizeof(float) * stream_.units * tiling_.kernel->group_size *
+                   tiling_.kernel->pixels);
+  }
 
   struct Tile {
     size_t kernel;  // its index
@@ -130,101 +127,27 @@ class FloatPointwiseConv : public WindowConv {
     int count;
   };
 
-  // The tile that begins with a pixel; pixels up to `end` follow.
-  Tile TileFrom(int64_t first, int64_t end) const {
-    const size_t kernel = TileKernel(kernels_, end - first, largest_);
-    const int64_t count =
-        std::min<int64_t>(kernels_[kernel]->pixels, end - first);
+  int64_t PixelsOf(RowRange rows) const {
+    const ActivationShape& shape = geometry().output;
+    return int64_t{shape.batch} * (rows.end - rows.begin) * shape.width;
+  }
+
+  Tile TileAt(const Call& call, int64_t index) const {
+    const int64_t first = index * tiling_.kernel->pixels;
+    const int64_t left = PixelsOf(call.rows) - first;
+    const size_t kernel = TileKernel(kernels_, left, largest_);
+    const int64_t count = std::min<int64_t>(kernels_[kernel]->pixels, left);
     return {kernel, first, static_cast<int>(count)};
   }
 
-  int64_t TilesOf(int64_t pixels) const {
-    const int largest = tiling_.kernel->pixels;
-    return (pixels + largest - 1) / largest;
-  }
-
-  // In multiply-adds of a tap: those of an accumulator wait for each other.
-  static int TileWork(const FloatKernel& kernel) {
-    constexpr int kFewestAccumulators = 8;
-    return std::max(kernel.group_size * kernel.pixels / kernel.lanes,
-                    kFewestAccumulators);
-  }
-
-  // Computes tiles, with all filters.
-  static void RunShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const FloatPointwiseConv& conv = *call.conv;
-    const Workspace workspace(conv, call, share, shares);
-    // Shares are whole vectors.
-    const int unit = conv.tiling_.kernel->lanes;
-    const int64_t units = (call.pixels + unit - 1) / unit;
-    const int64_t end =
-        std::min(units * (share + 1) / shares * unit, call.pixels);
-    PhaseClock clock(call.ticks);
-    for (int64_t pixel = units * share / shares * unit; pixel < end;) {
-      const Tile tile = conv.TileFrom(pixel, end);
-      conv.Pack(call, tile, workspace.planes);
-      clock.End(Phase::kPack);
-      conv.Multiply(*conv.kernels_[tile.kernel], workspace.planes, 0,
-                    conv.stream_.units, workspace.sums);
-      clock.End(Phase::kMultiply);
-      conv.Store(call, tile, 0, tile.count, workspace.sums,
-                 workspace.discarded);
-      clock.End(Phase::kStore);
-      pixel += tile.count;
-    }
-  }
-
-  // Computes some filters of tiles that all threads share.
-  static void MultiplyShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const FloatPointwiseConv& conv = *call.conv;
-    const Workspace workspace(conv, call, share, shares);
-    const int64_t tiles = conv.TilesOf(call.pixels);
-    const int largest = conv.tiling_.kernel->pixels;
-    const Tile last = conv.TileFrom((tiles - 1) * largest, call.pixels);
-    PhaseClock clock(call.ticks);
-    TileShares(tiles, TileWork(*conv.tiling_.kernel),
-               TileWork(*conv.kernels_[last.kernel]), conv.stream_.units)
-        .ForEach(share, shares, [&](int64_t index, int first, int units) {
-          const Tile tile = conv.TileFrom(index * largest, call.pixels);
-          conv.Pack(call, tile, workspace.planes);
-          clock.End(Phase::kPack);
-          conv.Multiply(*conv.kernels_[tile.kernel], workspace.planes, first,
-                        units,
-                        workspace.shared_sums + conv.SumsFloats() * index);
-          clock.End(Phase::kMultiply);
-        });
-  }
-
-  // Stores some vectors of shared tiles.
-  static void StoreShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const FloatPointwiseConv& conv = *call.conv;
-    const Workspace workspace(conv, call, share, shares);
-    const int largest = conv.tiling_.kernel->pixels;
-    const int lanes = conv.tiling_.kernel->lanes;
-    const int64_t vectors = (call.pixels + lanes - 1) / lanes;
-    const int64_t end =
-        std::min(vectors * (share + 1) / shares * lanes, call.pixels);
-    PhaseClock clock(call.ticks);
-    for (int64_t pixel = vectors * share / shares * lanes; pixel < end;) {
-      const int64_t index = pixel / largest;
-      const Tile tile = conv.TileFrom(index * largest, call.pixels);
-      const int first = static_cast<int>(pixel - tile.first);
-      const int count =
-          static_cast<int>(std::min<int64_t>(tile.count - first, end - pixel));
-      conv.Store(call, tile, first, count,
-                 workspace.shared_sums + conv.SumsFloats() * index,
-                 workspace.discarded);
-      clock.End(Phase::kStore);
-      pixel += count;
-    }
+  PixelCursor<float> CursorAt(const Call& call, int64_t pixel) const {
+    return PixelCursor<float>(geometry(), call.rows,
+                              static_cast<const float*>(call.input),
+                              static_cast<float*>(call.output), pixel);
   }
 
   void Pack(const Call& call, const Tile& tile, float* planes) const {
-    PixelCursor<float> cursor(geometry(), call.rows, call.input, call.output,
-                              tile.first);
+    PixelCursor<float> cursor = CursorAt(call, tile.first);
     const int lanes = tiling_.kernel->lanes;
     for (int begin = 0; begin < tile.count; begin += lanes) {
       const float* pixels[kMaxFloatLanes];
@@ -253,22 +176,19 @@ class FloatPointwiseConv : public WindowConv {
     }
   }
 
-  // Writes `count` outputs of a tile from its output `first` on, with which a
-  // vector begins.
-  void Store(const Call& call, const Tile& tile, int first, int count,
-             const float* sums, float* discarded) const {
+  // Writes the outputs of a tile.
+  void Store(const Call& call, const Tile& tile, const float* sums,
+             float* discarded) const {
     const FloatKernel& kernel = *kernels_[tile.kernel];
-    PixelCursor<float> cursor(geometry(), call.rows, call.input, call.output,
-                              tile.first + first);
-    for (int begin = 0; begin < count; begin += kernel.lanes) {
+    PixelCursor<float> cursor = CursorAt(call, tile.first);
+    for (int begin = 0; begin < tile.count; begin += kernel.lanes) {
       float* pixels[kMaxFloatLanes];
       for (int lane = 0; lane < kernel.lanes; ++lane) {
-        const bool valid = begin + lane < count;
+        const bool valid = begin + lane < tile.count;
         pixels[lane] = valid ? cursor.output() : discarded;
-        if (begin + lane + 1 < count) cursor.Next();
+        if (begin + lane + 1 < tile.count) cursor.Next();
       }
-      store_.Store(kernel, sums + first + begin, rows_[tile.kernel].data(),
-                   pixels);
+      store_.Store(kernel, sums + begin, rows_[tile.kernel].data(), pixels);
     }
   }
 

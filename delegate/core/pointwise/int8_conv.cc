@@ -13,9 +13,7 @@
 #include "delegate/core/phases.h"
 #include "delegate/core/pointwise/pixels.h"
 #include "delegate/core/pointwise/stream.h"
-#include "delegate/core/thread_pool.h"
-#include "delegate/core/tile_shares.h"
-#include "delegate/core/window_conv.h"
+#include "delegate/core/tiled_conv.h"
 
 namespace tf_pconv {
 namespace {
@@ -28,95 +26,90 @@ constexpr int kLineBytes = 64;
 // cache that those of a tile do not fit.
 constexpr int kConflictingBytes = 1024;
 
-class PointwiseConv : public WindowConv {
+class PointwiseConv : public TiledConv {
  public:
   PointwiseConv(const ConvDescription& description,
                 std::vector<const PointwiseKernel*> kernels)
-      : WindowConv(description),
+      : TiledConv(description),
         kernels_(std::move(kernels)),
         kernel_(*kernels_.front()),
         stage_(MakeInt8OutputStage(description)),
         stream_(PackPointwiseStream(description, stage_, kernel_)) {}
 
-  size_t WorkspaceBytes(int threads) const override {
-    const ActivationShape& shape = geometry().output;
-    const int64_t tiles =
-        TilesOf(int64_t{shape.batch} * shape.height * shape.width);
-    const int64_t shared =
-        threads == 1 ? 0 : std::min<int64_t>(tiles, kManyTiles * threads);
-    return ThreadBytes() * threads + OutputsBytes() * shared;
+  const char* kernel_name() const override { return kernel_.name; }
+
+ protected:
+  int64_t TilesOf(RowRange rows) const override {
+    return (PixelsOf(rows) + kernel_.pixels - 1) / kernel_.pixels;
   }
 
-  void RunRows(const void* const* inputs, void* output, RowRange rows,
-               void* workspace, ThreadPool* pool,
-               PhaseTicks* ticks) const override {
-    const ActivationShape& shape = geometry().output;
-    Call call = {this,
-                 static_cast<const int8_t*>(inputs[0]),
-                 static_cast<int8_t*>(output),
-                 static_cast<uint8_t*>(workspace),
-                 rows,
-                 ticks,
-                 int64_t{shape.batch} * (rows.end - rows.begin) * shape.width};
-    const int threads = pool == nullptr ? 1 : pool->threads();
-    if (SharingFiltersPays(kernels_, 0, kernels_.back()->pixels, call.pixels,
-                           threads, [this](const PointwiseKernel& kernel) {
-                             return TileWork(kernel);
-                           })) {
-      RunShares(pool, MultiplyShare, &call);
-      RunShares(pool, StoreShare, &call);
-    } else {
-      RunShares(pool, RunShare, &call);
+  size_t ThreadBytes() const override {
+    return SharingThreadBytes() + OutputsBytes();
+  }
+  size_t SharingThreadBytes() const override {
+    return PlanesBytes() + AlignUp(sizes().filters);
+  }
+  size_t SharedTileBytes() const override { return OutputsBytes(); }
+
+  int filter_units() const override { return stream_.groups; }
+
+  void RunTiles(const Call& call, WorkRange tiles, uint8_t* memory,
+                PhaseClock* clock) const override {
+    auto* outputs = reinterpret_cast<int8_t*>(memory + SharingThreadBytes());
+    TilePixels pixels;
+    for (int64_t i = tiles.begin; i < tiles.end; ++i) {
+      const Tile tile = TileAt(call, i);
+      FindPixels(call, tile, DiscardedAt(memory), &pixels);
+      Pack(tile.kernel, pixels, memory);
+      clock->End(Phase::kPack);
+      Multiply(tile.kernel, memory, 0, stream_.groups, outputs);
+      clock->End(Phase::kMultiply);
+      Store(tile.kernel, outputs, &pixels);
+      clock->End(Phase::kStore);
     }
   }
 
-  const char* kernel_name() const override { return kernel_.name; }
+  void PackTile(const Call& call, int64_t index,
+                uint8_t* memory) const override {
+    const Tile tile = TileAt(call, index);
+    TilePixels pixels;
+    FindPixels(call, tile, DiscardedAt(memory), &pixels);
+    Pack(tile.kernel, pixels, memory);
+  }
+
+  void MultiplyTile(const Call& call, int64_t index, WorkRange groups,
+                    uint8_t* memory, uint8_t* products) const override {
+    Multiply(TileAt(call, index).kernel, memory, static_cast<int>(groups.begin),
+             static_cast<int>(groups.end - groups.begin),
+             reinterpret_cast<int8_t*>(products));
+  }
+
+  void StoreTile(const Call& call, int64_t index, uint8_t* memory,
+                 const uint8_t* products) const override {
+    const Tile tile = TileAt(call, index);
+    TilePixels pixels;
+    FindPixels(call, tile, DiscardedAt(memory), &pixels);
+    Store(tile.kernel, reinterpret_cast<const int8_t*>(products), &pixels);
+  }
 
  private:
-  struct Call {
-    const PointwiseConv* conv;
-    const int8_t* input;
-    int8_t* output;
-    uint8_t* workspace;
-    RowRange rows;
-    PhaseTicks* ticks;
-    int64_t pixels;
-  };
-
   // Where each byte of a plane comes from, and each output of a tile goes to.
   struct TilePixels {
     const int8_t* inputs[kMaxPlaneBytes];
     int8_t* outputs[kMaxPlaneBytes];
   };
 
-  // Parts of a thread's workspace.
+  // Parts of a thread's memory: planes, then outputs that nobody reads.
   size_t PlanesBytes() const {
     return AlignUp(size_t(sizes().channels) * kernel_.plane_bytes);
+  }
+  int8_t* DiscardedAt(uint8_t* memory) const {
+    return reinterpret_cast<int8_t*>(memory + PlanesBytes());
   }
   // Outputs of a tile.
   size_t OutputsBytes() const {
     return AlignUp(size_t(stream_.rows) * kernel_.pixels);
   }
-  size_t DiscardedBytes() const { return AlignUp(sizes().filters); }
-  size_t ThreadBytes() const {
-    return PlanesBytes() + OutputsBytes() + DiscardedBytes();
-  }
-
-  // What a thread works on.
-  struct Workspace {
-    Workspace(const PointwiseConv& conv, const Call& call, int share,
-              int shares)
-        : planes(call.workspace + conv.ThreadBytes() * share),
-          outputs(reinterpret_cast<int8_t*>(planes + conv.PlanesBytes())),
-          discarded(outputs + conv.OutputsBytes()),
-          shared_outputs(reinterpret_cast<int8_t*>(
-              call.workspace + conv.ThreadBytes() * shares)) {}
-
-    uint8_t* planes;
-    int8_t* outputs;
-    int8_t* discarded;
-    int8_t* shared_outputs;  // of all tiles; for all threads
-  };
 
   struct Tile {
     const PointwiseKernel& kernel;
@@ -124,99 +117,17 @@ class PointwiseConv : public WindowConv {
     int count;
   };
 
-  // The tile that begins with a pixel; pixels up to `end` follow.
-  Tile TileFrom(int64_t first, int64_t end) const {
-    const PointwiseKernel& kernel =
-        *kernels_[TileKernel(kernels_, end - first)];
-    const int count =
-        static_cast<int>(std::min<int64_t>(kernel.pixels, end - first));
-    return {kernel, first, count};
+  int64_t PixelsOf(RowRange rows) const {
+    const ActivationShape& shape = geometry().output;
+    return int64_t{shape.batch} * (rows.end - rows.begin) * shape.width;
   }
 
-  int64_t TilesOf(int64_t pixels) const {
-    return (pixels + kernel_.pixels - 1) / kernel_.pixels;
-  }
-
-  // In pixels of the largest tile: half of the work is that of whole planes.
-  int TileWork(const PointwiseKernel& kernel) const {
-    return (kernel_.pixels + kernel.pixels) / 2;
-  }
-
-  // Computes tiles, with all filters.
-  static void RunShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const PointwiseConv& conv = *call.conv;
-    const Workspace workspace(conv, call, share, shares);
-    // Shares are whole small tiles.
-    const int unit = conv.kernels_.back()->pixels;
-    const int64_t units = (call.pixels + unit - 1) / unit;
-    const int64_t end =
-        std::min(units * (share + 1) / shares * unit, call.pixels);
-    TilePixels pixels;
-    PhaseClock clock(call.ticks);
-    for (int64_t pixel = units * share / shares * unit; pixel < end;) {
-      const Tile tile = conv.TileFrom(pixel, end);
-      conv.FindPixels(call, tile, workspace.discarded, &pixels);
-      conv.Pack(tile.kernel, pixels, workspace.planes);
-      clock.End(Phase::kPack);
-      conv.Multiply(tile.kernel, workspace.planes, 0, conv.stream_.groups,
-                    workspace.outputs);
-      clock.End(Phase::kMultiply);
-      conv.Store(tile.kernel, workspace.outputs, 0, conv.sizes().filters,
-                 &pixels);
-      clock.End(Phase::kStore);
-      pixel += tile.count;
-    }
-  }
-
-  TileShares SharesOf(const Call& call, int parts) const {
-    const int64_t tiles = TilesOf(call.pixels);
-    const Tile last = TileFrom((tiles - 1) * kernel_.pixels, call.pixels);
-    return TileShares(tiles, TileWork(kernel_), TileWork(last.kernel), parts);
-  }
-
-  // Computes some filters of tiles that all threads share.
-  static void MultiplyShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const PointwiseConv& conv = *call.conv;
-    const Workspace workspace(conv, call, share, shares);
-    TilePixels pixels;
-    PhaseClock clock(call.ticks);
-    conv.SharesOf(call, conv.stream_.groups)
-        .ForEach(share, shares, [&](int64_t index, int first, int groups) {
-          const Tile tile =
-              conv.TileFrom(index * conv.kernel_.pixels, call.pixels);
-          conv.FindPixels(call, tile, workspace.discarded, &pixels);
-          conv.Pack(tile.kernel, pixels, workspace.planes);
-          clock.End(Phase::kPack);
-          conv.Multiply(tile.kernel, workspace.planes, first, groups,
-                        workspace.shared_outputs + conv.OutputsBytes() * index);
-          clock.End(Phase::kMultiply);
-        });
-  }
-
-  // Stores some channels of shared tiles.
-  static void StoreShare(void* context, int share, int shares) {
-    const Call& call = *static_cast<Call*>(context);
-    const PointwiseConv& conv = *call.conv;
-    const Workspace workspace(conv, call, share, shares);
-    const int blocks = std::max(conv.sizes().filters / kTransposedChannels, 1);
-    TilePixels pixels;
-    PhaseClock clock(call.ticks);
-    conv.SharesOf(call, blocks)
-        .ForEach(share, shares, [&](int64_t index, int first, int count) {
-          const Tile tile =
-              conv.TileFrom(index * conv.kernel_.pixels, call.pixels);
-          conv.FindPixels(call, tile, workspace.discarded, &pixels);
-          const int begin = first * kTransposedChannels;
-          const int end = first + count == blocks
-                              ? conv.sizes().filters
-                              : begin + count * kTransposedChannels;
-          conv.Store(tile.kernel,
-                     workspace.shared_outputs + conv.OutputsBytes() * index,
-                     begin, end - begin, &pixels);
-          clock.End(Phase::kStore);
-        });
+  Tile TileAt(const Call& call, int64_t index) const {
+    const int64_t first = index * kernel_.pixels;
+    const int64_t left = PixelsOf(call.rows) - first;
+    const PointwiseKernel& kernel = *kernels_[TileKernel(kernels_, left)];
+    return {kernel, first,
+            static_cast<int>(std::min<int64_t>(kernel.pixels, left))};
   }
 
   void Multiply(const PointwiseKernel& kernel, const uint8_t* planes,
@@ -236,8 +147,9 @@ class PointwiseConv : public WindowConv {
   void FindPixels(const Call& call, const Tile& tile, int8_t* discarded,
                   TilePixels* pixels) const {
     std::fill_n(pixels->outputs, tile.kernel.pixels, discarded);
-    PixelCursor<int8_t> cursor(geometry(), call.rows, call.input, call.output,
-                               tile.first);
+    PixelCursor<int8_t> cursor(geometry(), call.rows,
+                               static_cast<const int8_t*>(call.input),
+                               static_cast<int8_t*>(call.output), tile.first);
     const int lanes = tile.kernel.plane_bytes / kPointwiseLaneBytes;
     int found = 0;
     for (int quad = 0; quad < kPointwiseLaneBytes; quad += kPointwiseQuad) {
@@ -271,11 +183,10 @@ class PointwiseConv : public WindowConv {
     }
   }
 
-  // Writes `channels` outputs of a tile from `first` on; moves `pixels` there.
-  void Store(const PointwiseKernel& kernel, const int8_t* outputs, int first,
-             int channels, TilePixels* pixels) const {
-    outputs += ptrdiff_t{first} * kernel.pixels;
-    for (int i = 0; i < kernel.pixels; ++i) pixels->outputs[i] += first;
+  // Writes the outputs of a tile; moves `pixels` on.
+  void Store(const PointwiseKernel& kernel, const int8_t* outputs,
+             TilePixels* pixels) const {
+    int channels = sizes().filters;
     if (sizes().filters % kConflictingBytes == 0) {
       for (; channels >= kLineBytes; channels -= kLineBytes) {
         StoreLines(kernel, outputs, pixels);

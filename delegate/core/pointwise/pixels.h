@@ -1,7 +1,6 @@
 #ifndef TF_PCONV_DELEGATE_CORE_POINTWISE_PIXELS_H_
 #define TF_PCONV_DELEGATE_CORE_POINTWISE_PIXELS_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -76,31 +75,6 @@ size_t TileKernel(const std::vector<const Kernel*>& kernels, int64_t pixels,
     if (kernels[i]->pixels >= pixels) chosen = i;
   }
   return chosen;
-}
-
-// More tiles than this for each thread are divided well enough.
-inline constexpr int kManyTiles = 3;
-
-// Whether threads that share the filters of all tiles are done earlier than
-// threads that each compute all filters of a part of the pixels, which are
-// whole multiples of `unit`. `work` is that of a tile of a kernel.
-template <typename Kernel, typename Work>
-bool SharingFiltersPays(const std::vector<const Kernel*>& kernels, size_t first,
-                        int unit, int64_t pixels, int threads, Work work) {
-  // Filters that are shared have to be waited for before they are stored, and
-  // their inputs are packed by each thread.
-  constexpr double kOverhead = 1.2;
-  const int largest = kernels[first]->pixels;
-  if (pixels > int64_t{kManyTiles} * threads * largest) return false;
-  const auto work_of = [&](int64_t part) {
-    const int64_t rest = part % largest;
-    double sum = double(part / largest) * work(*kernels[first]);
-    if (rest != 0) sum += work(*kernels[TileKernel(kernels, rest, first)]);
-    return sum;
-  };
-  const int64_t units = (pixels + unit - 1) / unit;
-  const int64_t part = std::min((units + threads - 1) / threads * unit, pixels);
-  return kOverhead * work_of(pixels) / threads < work_of(part);
 }
 
 }  // namespace tf_pconv
