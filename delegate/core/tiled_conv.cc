@@ -15,13 +15,9 @@ constexpr int kParts = 1;
 // enough to be worth a call.
 constexpr int kMostParts = 16;
 
-constexpr int kMostSharedTiles = 2 * (kMaxThreads - 1);
-
-// How many tiles, the last ones, are shared: about one for each thread that may
-// wait, so many that the others are the same number for each.
+// One for each thread that may have to wait for another's whole tile.
 int64_t SharedTiles(int64_t tiles, int threads) {
-  const int64_t whole = std::max<int64_t>(tiles - (threads - 1), 0);
-  return tiles - whole / threads * threads;
+  return std::min<int64_t>(tiles, threads - 1);
 }
 
 }  // namespace
@@ -31,20 +27,21 @@ struct TiledConv::SharedCall {
   Call call;
   uint8_t* workspace;
   size_t thread_bytes;
-  uint8_t* products;  // of the first shared tile
+  uint8_t* products;  // of the first tile
   PhaseTicks* ticks;
+  // The first of the tiles: the last may be smaller than others.
+  int64_t shared_tiles;
   int64_t whole_tiles;
   int parts;  // of a shared tile
   // Of each shared tile. Whoever multiplies the last stores the tile.
-  std::atomic<int> parts_left[kMostSharedTiles];
+  std::atomic<int> parts_left[kMaxThreads - 1];
 };
 
 size_t TiledConv::WorkspaceBytes(int threads) const {
   if (threads == 1) return ThreadBytes();
   const int64_t tiles = TilesOf({0, geometry().output.height});
-  const int64_t shared = std::min<int64_t>(tiles, 2 * (threads - 1));
   return std::max(ThreadBytes(), SharingThreadBytes()) * threads +
-         SharedTileBytes() * shared;
+         SharedTileBytes() * SharedTiles(tiles, threads);
 }
 
 void TiledConv::RunRows(const void* const* inputs, void* output, RowRange rows,
@@ -52,7 +49,6 @@ void TiledConv::RunRows(const void* const* inputs, void* output, RowRange rows,
                         PhaseTicks* ticks) const {
   const int threads = pool == nullptr ? 1 : pool->threads();
   const int64_t tiles = TilesOf(rows);
-  const int64_t shared = SharedTiles(tiles, threads);
   SharedCall call;
   call.conv = this;
   call.call = {inputs[0], output, rows};
@@ -60,12 +56,14 @@ void TiledConv::RunRows(const void* const* inputs, void* output, RowRange rows,
   call.thread_bytes = std::max(ThreadBytes(), SharingThreadBytes());
   call.products = call.workspace + call.thread_bytes * threads;
   call.ticks = ticks;
-  call.whole_tiles = tiles - shared;
+  call.shared_tiles = SharedTiles(tiles, threads);
+  call.whole_tiles = tiles - call.shared_tiles;
   call.parts = std::min(filter_units(), kMostParts);
-  for (int64_t i = 0; i < shared; ++i) {
+  for (int64_t i = 0; i < call.shared_tiles; ++i) {
     call.parts_left[i].store(call.parts, std::memory_order_relaxed);
   }
-  RunTask(pool, {call.whole_tiles, shared * call.parts}, RunShare, &call);
+  RunTask(pool, {call.whole_tiles, call.shared_tiles * call.parts}, RunShare,
+          &call);
 }
 
 void TiledConv::RunShare(void* context, const ThreadPool::Share& share) {
@@ -75,14 +73,16 @@ void TiledConv::RunShare(void* context, const ThreadPool::Share& share) {
   PhaseClock clock(call.ticks);
   WorkRange taken;
   while (share.Take(kWholeTiles, call.whole_tiles, &taken)) {
-    conv.RunTiles(call.call, taken, memory, &clock);
+    conv.RunTiles(
+        call.call,
+        {call.shared_tiles + taken.begin, call.shared_tiles + taken.end},
+        memory, &clock);
   }
   int64_t packed = -1;
   while (share.Take(kParts, 1, &taken)) {
-    const int64_t index = taken.begin / call.parts;
+    const int64_t tile = taken.begin / call.parts;
     const int64_t part = taken.begin % call.parts;
-    const int64_t tile = call.whole_tiles + index;
-    uint8_t* products = call.products + conv.SharedTileBytes() * index;
+    uint8_t* products = call.products + conv.SharedTileBytes() * tile;
     if (tile != packed) conv.PackTile(call.call, tile, memory);
     packed = tile;
     clock.End(Phase::kPack);
@@ -92,7 +92,7 @@ void TiledConv::RunShare(void* context, const ThreadPool::Share& share) {
         {units * part / call.parts, units * (part + 1) / call.parts}, memory,
         products);
     clock.End(Phase::kMultiply);
-    if (call.parts_left[index].fetch_sub(1) > 1) continue;
+    if (call.parts_left[tile].fetch_sub(1) > 1) continue;
     conv.StoreTile(call.call, tile, memory, products);
     clock.End(Phase::kStore);
   }

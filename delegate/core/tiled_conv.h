@@ -14,8 +14,8 @@ namespace tf_pconv {
 // A convolution that is computed tile by tile: some outputs at a time, of all
 // filters.
 //
-// Threads take whole tiles, but for the last ones, whose filters they share:
-// nobody waits for a thread that has begun a tile when no other was left.
+// Threads take whole tiles, and then share the filters of a few that they left
+// for the end: nobody waits for a thread that has begun the last whole tile.
 class TiledConv : public WindowConv {
  public:
   using WindowConv::WindowConv;
