@@ -62,7 +62,7 @@ def run(contestant, inputs):
 
 @pytest.mark.parametrize("head", [keras.layers.Flatten, keras.layers.GlobalAveragePooling2D])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", [name for name in IN_PROCESS if name != "delegate"])
+@pytest.mark.parametrize("name", [name for name in IN_PROCESS if ENGINES[name].dense])
 def test_engine_computes_what_tflite_computes(name, dtype, head, rng):
     engine = ENGINES[name]
     if not engine.installed:
@@ -103,6 +103,26 @@ def test_delegate_beside_itself_is_as_fast():
     assert (rival.engine, rival.numbers, rival.exact) == ("delegate", "int8", True)
     assert rival.largest_difference == comparison.largest_difference
     assert 0.5 < rival.speedup < 2
+
+
+def test_engines_of_one_thread_keep_to_it(monkeypatch):
+    threads = {}
+
+    def recorded(engine):
+        def open_and_record(model, number, **options):
+            threads.setdefault(engine.name, set()).add(number)
+            return engine.open(model, number, **options)
+
+        return dataclasses.replace(engine, open=open_and_record)
+
+    names = ["delegate-1-thread", "xnnpack", "xnnpack-1-thread"]
+    for name in names:
+        monkeypatch.setitem(ENGINES, name, recorded(ENGINES[name]))
+    comparison = benchmark.benchmark_layer(SMALL, names, threads=2, seconds=0.0)
+    assert [rival.engine for rival in comparison.rivals] == names
+    assert comparison.threads == 2
+    assert threads["delegate-1-thread"] == threads["xnnpack-1-thread"] == {1}
+    assert 2 in threads["xnnpack"]
 
 
 def test_engine_of_another_type_reads_a_file_of_its_own():

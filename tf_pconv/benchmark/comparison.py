@@ -255,7 +255,8 @@ class _Entry:
 
     def load(self) -> Contestant:
         """Loads the file afresh and runs it once."""
-        contestant = self._engine.open(self._file, self._settings["threads"], **self._options)
+        threads = self._engine.threads or self._settings["threads"]
+        contestant = self._engine.open(self._file, threads, **self._options)
         _run(contestant, self._inputs)
         return contestant
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from tf_pconv.benchmark.contestants import litert
@@ -35,12 +36,22 @@ _BOTH, _FLOAT, _INT8 = ("float32", "int8"), ("float32",), ("int8",)
 _LITERT = ("ai-edge-litert", ("ai_edge_litert",))
 _ONNX_RUNTIME = ("onnxruntime", ("onnxruntime", "onnx"))
 _OPENVINO = ("openvino", ("openvino",))
+_DELEGATE = Engine(
+    "delegate",
+    *_LITERT,
+    _BOTH,
+    litert.open_with_delegate,
+    DELEGATED,
+    options=("kernel",),
+    dense=False,
+)
 
 ENGINES = {
     engine.name: engine
     for engine in (
         Engine("xnnpack", *_LITERT, _BOTH, litert.open_xnnpack),
         Engine("xnnpack-fp32", *_LITERT, _FLOAT, litert.open_xnnpack),
+        Engine("xnnpack-1-thread", *_LITERT, _BOTH, litert.open_xnnpack, threads=1),
         Engine("onnxruntime", *_ONNX_RUNTIME, _BOTH, OnnxRuntime),
         Engine("onnxruntime-u8s8", *_ONNX_RUNTIME, _INT8, open_unsigned),
         Engine("openvino", *_OPENVINO, _BOTH, OpenVino),
@@ -50,18 +61,12 @@ ENGINES = {
         Engine(
             "deepsparse", "", ("onnx",), _BOTH, DeepSparse, options=("engine_python",), dense=False
         ),
-        Engine(
-            "delegate",
-            *_LITERT,
-            _BOTH,
-            litert.open_with_delegate,
-            DELEGATED,
-            options=("kernel",),
-            dense=False,
-        ),
+        _DELEGATE,
+        dataclasses.replace(_DELEGATE, name="delegate-1-thread", threads=1),
     )
 }
-"""By name. `delegate` runs the delegate's own file a second time: what differs is noise."""
+"""By name. `delegate` runs the delegate's own file a second time: what differs is noise. Those of
+one thread show what more threads gain."""
 
 DEFAULT = "xnnpack"
 
@@ -100,4 +105,5 @@ def selected(names: Sequence[str], dtype: str) -> list[Engine]:
 
 def _repeats(engine: Engine, dtype: str) -> bool:
     """Whether an engine does what another one does with files of this type."""
-    return engine.name == "xnnpack-fp32" and dtype == "float32"
+    is_xnnpack_again = engine.name == "xnnpack-fp32" and dtype == "float32"
+    return is_xnnpack_again or engine.threads is not None

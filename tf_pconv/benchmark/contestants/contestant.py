@@ -66,6 +66,7 @@ class Engine:
         file: The file that it reads.
         options: Names of `Settings` that `open` takes as well.
         dense: Whether weights that are zero take their time.
+        threads: The threads that it always has; None: as many as all have.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Engine:
     file: str = DENSE
     options: tuple[str, ...] = ()
     dense: bool = True
+    threads: int | None = None
 
     @property
     def installed(self) -> bool:
