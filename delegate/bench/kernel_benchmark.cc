@@ -99,7 +99,7 @@ void Time(benchmark::State& state, const std::string& kernel,
   // Operations of the dense layer.
   state.counters["dense_op/s"] = benchmark::Counter(
       2.0 * products, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["predicted"] = PredictSpeedup(description, shape, 1);
+  state.counters["predicted"] = PredictCost(description, shape).speedup();
 }
 
 void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,

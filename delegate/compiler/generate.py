@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 
+import add_kernels
 import depthwise_kernels
 import float_kernels
 import gemv_kernels
 import int8_kernels
 import pointwise_kernels
 from kernel_list import (
+    ADD_KERNELS,
     DEPTHWISE_KERNELS,
     FLOAT_GEMV_KERNELS,
     FLOAT_KERNELS,
@@ -27,6 +29,7 @@ from targets import TARGETS
 FAMILIES = {
     family.name: family
     for family in (
+        Family("add", ADD_KERNELS, add_kernels.functions, add_kernels.members, sizes=("bytes",)),
         Family(
             "depthwise",
             DEPTHWISE_KERNELS,

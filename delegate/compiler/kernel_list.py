@@ -11,7 +11,7 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 * target: an instruction set of `targets.py`.
 
 Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
-`qs8-depthwise-c64-avx512vnni`.
+`qs8-depthwise-c64-avx512vnni`. `add-avx512` adds tensors of either type.
 """
 
 from __future__ import annotations
@@ -294,7 +294,31 @@ FLOAT_GEMV_KERNELS = (
 )
 
 
-Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel | GemvKernel
+@dataclasses.dataclass(frozen=True)
+class AddKernel:
+    """Adds two tensors, element by element.
+
+    Attributes:
+        target: Instruction set.
+    """
+
+    target: Target
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that it computes at least."""
+        return self.target.vector_bytes
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        return f"add-{self.target.name}"
+
+
+ADD_KERNELS = tuple(AddKernel(TARGETS[target]) for target in ("avx2", "avx512"))
+
+
+Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel | GemvKernel | AddKernel
 
 
 def symbol(kernel: Kernel) -> str:

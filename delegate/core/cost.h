@@ -8,6 +8,8 @@ namespace tf_pconv {
 struct ConvCost {
   double dense;  // a good dense convolution of the same type
   double ours;   // layout changes included
+
+  double speedup() const { return dense / ours; }
 };
 
 // Where no kernel can run, the reference is slower than any dense convolution.

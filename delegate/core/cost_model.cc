@@ -53,10 +53,11 @@ constexpr double kPixelNanoseconds = 2.5;
 // A node of the delegate costs this much more than one of XNNPACK.
 constexpr double kCallNanoseconds = 500;
 
-// Threads of the delegate, and then of the runtime, wake up at a node that cuts
-// the graph, and leave their cores idle meanwhile. Fitted to depthwise
-// convolutions of a dense MobileNet-V2 on two threads of a virtual machine.
-constexpr double kWakeNanoseconds = 15000;
+// Threads of the delegate, and then of the runtime, wake up where the graph
+// goes from one to the other, and leave their cores idle meanwhile. Fitted to
+// depthwise convolutions of a dense MobileNet-V2 on two threads of a virtual
+// machine.
+constexpr double kWakeNanoseconds = 40000;
 
 // A byte of weights: what other layers of a network read leaves no room for
 // them in a cache, so that they come from memory at each inference.
@@ -163,16 +164,14 @@ ConvCost CostOn(uint32_t features, const ConvDescription& description,
 }
 
 // Predicts for a processor with these features.
-double PredictOn(uint32_t features, const ConvDescription& description,
-                 const ActivationShape& input, int threads) {
+ConvCost PredictOn(uint32_t features, const ConvDescription& description,
+                   const ActivationShape& input) {
   Geometry geometry;
   if (!CheckDescription(description).ok() ||
       !ComputeGeometry(ConvShape(description), input, &geometry).ok()) {
-    return 0.0;  // cannot run at all
+    return {1.0, std::numeric_limits<double>::infinity()};
   }
-  const ConvCost cost = CostOn(features, description, geometry);
-  const double waking = threads == 1 ? 0.0 : threads * kWakeNanoseconds;
-  return cost.dense / (cost.ours + waking);
+  return CostOn(features, description, geometry);
 }
 
 // The processors that files are made for.
@@ -183,16 +182,20 @@ constexpr uint32_t kProcessors[] = {
 
 }  // namespace
 
-double PredictSpeedup(const ConvDescription& description,
-                      const ActivationShape& input, int threads) {
-  return PredictOn(CpuFeatures(), description, input, threads);
+ConvCost PredictCost(const ConvDescription& description,
+                     const ActivationShape& input) {
+  return PredictOn(CpuFeatures(), description, input);
+}
+
+double WakingNanoseconds(int threads) {
+  return threads == 1 ? 0.0 : threads * kWakeNanoseconds;
 }
 
 double PredictLeastSpeedup(const ConvDescription& description,
                            const ActivationShape& input) {
   double least = std::numeric_limits<double>::infinity();
   for (const uint32_t features : kProcessors) {
-    least = std::min(least, PredictOn(features, description, input, 1));
+    least = std::min(least, PredictOn(features, description, input).speedup());
   }
   return least;
 }

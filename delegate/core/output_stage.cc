@@ -27,6 +27,17 @@ FloatRange ActivationRange(Activation activation) {
   return {-kInfinity, kInfinity};
 }
 
+Int8Range QuantizedRange(Activation activation, float scale, int zero_point) {
+  const FloatRange range = ActivationRange(activation);
+  // The quantised bounds, clamped to what int8 holds (infinities included).
+  const auto quantize = [&](float value) {
+    const float scaled =
+        std::round(value / scale) + static_cast<float>(zero_point);
+    return static_cast<int8_t>(std::clamp(scaled, -128.0f, 127.0f));
+  };
+  return {quantize(range.min), quantize(range.max)};
+}
+
 Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
   Int8OutputStage stage;
   for (float scale : description.scales()) {
@@ -41,15 +52,11 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
                                 : 0.0f);
   }
   stage.zero_point = description.output_zero_point;
-  const FloatRange range = ActivationRange(description.activation);
-  // The quantised bounds, clamped to what int8 holds (infinities included).
-  const auto quantize = [&](float value) {
-    const float scaled = std::round(value / description.output_scale) +
-                         static_cast<float>(stage.zero_point);
-    return static_cast<int32_t>(std::clamp(scaled, -128.0f, 127.0f));
-  };
-  stage.min = quantize(range.min);
-  stage.max = quantize(range.max);
+  const Int8Range range =
+      QuantizedRange(description.activation, description.output_scale,
+                     description.output_zero_point);
+  stage.min = range.min;
+  stage.max = range.max;
   return stage;
 }
 

@@ -33,6 +33,13 @@ struct FloatRange {
   float max;
 };
 
+// The same of int8 outputs.
+struct Int8Range {
+  int8_t min;
+  int8_t max;
+};
+Int8Range QuantizedRange(Activation activation, float scale, int zero_point);
+
 Int8OutputStage MakeInt8OutputStage(const ConvDescription& description);
 
 FloatRange ActivationRange(Activation activation);

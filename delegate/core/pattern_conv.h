@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "delegate/core/cost.h"
 #include "delegate/core/depthwise/weights.h"
 #include "delegate/core/operator.h"
 #include "delegate/core/status.h"
@@ -96,14 +97,18 @@ class PatternConv : public Operator {
   }
 };
 
-// How many times faster than a good dense convolution of the same type it is
-// expected to be on this processor, layout changes included, where both have
-// `threads` threads.
-double PredictSpeedup(const ConvDescription& description,
-                      const ActivationShape& input, int threads);
+// What it is expected to take on this processor; of a convolution that cannot
+// run, for ever.
+ConvCost PredictCost(const ConvDescription& description,
+                     const ActivationShape& input);
 
-// The least that is expected on any of today's processors, whichever this is,
-// on one thread: what a file that is to run on all of them has to go by.
+// What several threads spend on waking up, theirs and then the runtime's, where
+// a part of the graph runs in the delegate; in the time of one thread.
+double WakingNanoseconds(int threads);
+
+// How many times faster than dense it is expected to be at least, on any of
+// today's processors, whichever this is: what a file that is to run on all of
+// them has to go by.
 double PredictLeastSpeedup(const ConvDescription& description,
                            const ActivationShape& input);
 

@@ -196,6 +196,98 @@ TEST(DelegateTest, Conv2DThatDoesNotPayStaysWithTheRuntime) {
   EXPECT_THAT(selection.refused[0].reason.message(), HasSubstr("min_speedup"));
 }
 
+// A PConv2D, an ADD of its output with something, and a PConv2D of the sum.
+class AddGraph : public PConv2DGraph {
+ public:
+  explicit AddGraph(bool is_read = true) {
+    sum = AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
+    add = AddNode(kTfLiteBuiltinAdd, {output, input}, {sum});
+    node(add).builtin_data = &params;
+    last = sum;
+    if (is_read) {
+      last = AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
+      AddPConv2D({sum, weights}, last);
+    }
+    SetOutputs({last});
+  }
+
+  int sum, add, last;
+  TfLiteAddParams params = {kTfLiteActNone};
+};
+
+TEST(DelegateTest, AnAddBetweenConvolutionsIsTaken) {
+  AddGraph graph;
+  auto delegate = MakeDelegate();
+  ASSERT_EQ(graph.Delegate(delegate.get()), kTfLiteOk) << graph.error();
+  EXPECT_THAT(graph.taken(), ElementsAre(0, graph.add, 2));
+  ASSERT_EQ(graph.Prepare(), kTfLiteOk) << graph.error();
+  float* input = graph.data<float>(graph.input);
+  for (int i = 0; i < 16; ++i) input[i] = 1;
+  ASSERT_EQ(graph.Invoke(), kTfLiteOk);
+  // The first convolution makes 1.5 of the corner and 2.5 of its neighbours.
+  const float* output = graph.data<float>(graph.last);
+  EXPECT_EQ(output[0], 1.5f + 1);
+  EXPECT_EQ(output[1], (1.5f + 1) + (2.5f + 1));
+}
+
+TEST(DelegateTest, OtherAddsStayWithTheRuntime) {
+  const auto taken = [](AddGraph* graph) {
+    auto delegate = MakeDelegate();
+    EXPECT_EQ(graph->Delegate(delegate.get()), kTfLiteOk) << graph->error();
+    const std::vector<int>& nodes = graph->taken();
+    return std::count(nodes.begin(), nodes.end(), graph->add) != 0;
+  };
+  AddGraph last(/*is_read=*/false);
+  EXPECT_FALSE(taken(&last));
+  AddGraph broadcast;
+  broadcast.tensor(broadcast.input).dims =
+      broadcast.arrays().Ints({1, 1, 1, 1});
+  EXPECT_FALSE(taken(&broadcast));
+  AddGraph resizable;
+  resizable.tensor(resizable.input).dims_signature =
+      resizable.arrays().Ints({-1, 4, 4, 1});
+  EXPECT_FALSE(taken(&resizable));
+  AddGraph constant;
+  const int other = constant.AddConstant<float>(kTfLiteFloat32, {1, 4, 4, 1},
+                                                std::vector<float>(16, 1.0f));
+  constant.node(constant.add).inputs =
+      constant.arrays().Ints({constant.output, other});
+  EXPECT_FALSE(taken(&constant));
+  AddGraph tanh;
+  tanh.params.activation = static_cast<TfLiteFusedActivation>(4);
+  EXPECT_FALSE(taken(&tanh));
+  AddGraph without_params;
+  without_params.node(without_params.add).builtin_data = nullptr;
+  EXPECT_FALSE(taken(&without_params));
+  AddGraph without_input;
+  without_input.node(without_input.add).inputs =
+      without_input.arrays().Ints({without_input.output});
+  EXPECT_FALSE(taken(&without_input));
+}
+
+// What is over soon is not worth waking threads for, unless the convolutions
+// next to it are taken anyway.
+TEST(DelegateTest, SmallPartsOfTheGraphAreForOneThread) {
+  Options options = TestOptions();
+  options.min_speedup = 1e-3;
+  const auto select = [&](int threads, bool is_beside_custom) {
+    Conv2DGraph graph;
+    PConv2DGraph custom;
+    FakeGraph& tested = is_beside_custom ? static_cast<FakeGraph&>(custom)
+                                         : static_cast<FakeGraph&>(graph);
+    Selection selection;
+    EXPECT_TRUE(
+        SelectNodes(&tested.context(), options, &selection, {}, threads).ok());
+    return selection;
+  };
+  EXPECT_EQ(select(1, false).operators.size(), 1u);
+  const Selection none = select(2, false);
+  EXPECT_THAT(none.operators, IsEmpty());
+  ASSERT_EQ(none.refused.size(), 1u);
+  EXPECT_THAT(none.refused[0].reason.message(), HasSubstr("on 2 threads"));
+  EXPECT_EQ(select(2, true).operators.size(), 1u);
+}
+
 TEST(DelegateTest, SidesThatTheInputDecidesAreNotTakenForSmall) {
   const auto predict = [](const std::vector<int>& signature) {
     Conv2DGraph graph;
@@ -203,7 +295,7 @@ TEST(DelegateTest, SidesThatTheInputDecidesAreNotTakenForSmall) {
     graph.tensor(graph.input).dims_signature = graph.arrays().Ints(signature);
     Selection selection;
     EXPECT_TRUE(SelectNodes(&graph.context(), TestOptions(), &selection).ok());
-    return selection.operators.at(0).speedup;
+    return selection.operators.at(0).cost.speedup();
   };
   EXPECT_GT(predict({-1, -1, -1, 2}), predict({-1, 1, 1, 2}));
 }

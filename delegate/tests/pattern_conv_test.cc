@@ -127,7 +127,7 @@ void ExpectRefused(const ConvDescription& description, const char* sentence) {
   EXPECT_EQ(PatternConv::Create(description, {}, &status), nullptr);
   EXPECT_NE(std::string(status.message()).find(sentence), std::string::npos)
       << "expected: " << sentence << "\nreceived: " << status.message();
-  EXPECT_EQ(PredictSpeedup(description, {1, 8, 8, 16}, 1), 0.0);
+  EXPECT_EQ(PredictCost(description, {1, 8, 8, 16}).speedup(), 0.0);
 }
 
 TEST(CreateTest, RefusesMalformedDescriptions) {
@@ -396,7 +396,7 @@ TEST(ResizeTest, RefusesWhatDoesNotFit) {
   }
 }
 
-TEST(PredictSpeedupTest, RisesWithSizeCompressionAndGroups) {
+TEST(PredictCostTest, RisesWithSizeCompressionAndGroups) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
   const auto predict = [](DataType type, int channels, int side,
                           double compression, int group_size) {
@@ -406,7 +406,8 @@ TEST(PredictSpeedupTest, RisesWithSizeCompressionAndGroups) {
     options.compression = compression;
     options.group_size = group_size;
     const RandomConv random(options);
-    return PredictSpeedup(random.description(), {1, side, side, channels}, 1);
+    return PredictCost(random.description(), {1, side, side, channels})
+        .speedup();
   };
   for (DataType type : {DataType::kInt8, DataType::kFloat32}) {
     EXPECT_LT(predict(type, 16, 2, 8, 4), 1.0);
@@ -420,7 +421,7 @@ TEST(PredictSpeedupTest, RisesWithSizeCompressionAndGroups) {
 }
 
 // Dense int8 convolutions are fast on AVX-512 VNNI: that decides.
-TEST(PredictSpeedupTest, TheLeastDoesNotDependOnThisProcessor) {
+TEST(PredictCostTest, TheLeastDoesNotDependOnThisProcessor) {
   const auto predict = [](int channels) {
     RandomConvOptions options;
     options.type = DataType::kInt8;
@@ -431,7 +432,7 @@ TEST(PredictSpeedupTest, TheLeastDoesNotDependOnThisProcessor) {
     const ActivationShape input = {1, 32, 32, channels};
     const double least = PredictLeastSpeedup(random.description(), input);
     if (CpuFeatures() != 0) {
-      EXPECT_LE(least, PredictSpeedup(random.description(), input, 1));
+      EXPECT_LE(least, PredictCost(random.description(), input).speedup());
     }
     return least;
   };
@@ -440,7 +441,7 @@ TEST(PredictSpeedupTest, TheLeastDoesNotDependOnThisProcessor) {
 }
 
 // Many weights for few pixels: dense convolutions wait for memory.
-TEST(PredictSpeedupTest, CountsTheWayOfWeightsFromMemory) {
+TEST(PredictCostTest, CountsTheWayOfWeightsFromMemory) {
   const auto predict = [](int channels) {
     RandomConvOptions options;
     options.filters = options.channels = channels;
@@ -453,7 +454,7 @@ TEST(PredictSpeedupTest, CountsTheWayOfWeightsFromMemory) {
   EXPECT_GT(predict(512), 1.0);
 }
 
-TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
+TEST(PredictCostTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
   const auto predict = [](DataType type, double compression, int group_size) {
     RandomConvOptions options;
@@ -464,7 +465,7 @@ TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
     options.compression = compression;
     options.group_size = group_size;
     const RandomConv random(options);
-    return PredictSpeedup(random.description(), {1, 28, 28, 512}, 1);
+    return PredictCost(random.description(), {1, 28, 28, 512}).speedup();
   };
   for (DataType type : {DataType::kInt8, DataType::kFloat32}) {
     EXPECT_LT(predict(type, 1, 1), 1.0);
@@ -475,14 +476,15 @@ TEST(PredictSpeedupTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
   }
 }
 
-TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
+TEST(PredictCostTest, OfDepthwiseConvolutions) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
   const auto predict = [](DataType type, int channels, int side) {
     RandomConvOptions options = DenseDepthwise();
     options.type = type;
     options.channels = channels;
     const RandomConv random(options);
-    return PredictSpeedup(random.description(), {1, side, side, channels}, 1);
+    return PredictCost(random.description(), {1, side, side, channels})
+        .speedup();
   };
   EXPECT_GT(predict(DataType::kInt8, 192, 28), 1.3);
   EXPECT_LT(predict(DataType::kInt8, 192, 28), 4.0);
@@ -491,20 +493,6 @@ TEST(PredictSpeedupTest, OfDepthwiseConvolutions) {
   EXPECT_LT(predict(DataType::kInt8, 16, 1), 1.0);
   EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
   EXPECT_LT(predict(DataType::kFloat32, 192, 28), 1.0);
-}
-
-// What is over soon is not worth waking threads for.
-TEST(PredictSpeedupTest, OfSeveralThreadsFallsMostForSmallConvolutions) {
-  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
-  RandomConvOptions options = DenseDepthwise();
-  options.channels = 96;
-  const RandomConv random(options);
-  const auto predict = [&](int side, int threads) {
-    return PredictSpeedup(random.description(), {1, side, side, 96}, threads);
-  };
-  EXPECT_GT(predict(14, 1), 1.0);
-  EXPECT_LT(predict(14, 2), 1.0);
-  EXPECT_GT(predict(224, 2), 0.9 * predict(224, 1));
 }
 
 std::vector<float> RunFloats(const ConvDescription& description,

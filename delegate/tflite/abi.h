@@ -47,6 +47,7 @@ enum TfLiteFusedActivation : int {
 };
 
 enum TfLiteBuiltinOperator : int32_t {
+  kTfLiteBuiltinAdd = 0,
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
   kTfLiteBuiltinFullyConnected = 9,
@@ -135,6 +136,10 @@ struct TfLiteNode {
 };
 
 // What later versions append is not read.
+struct TfLiteAddParams {
+  TfLiteFusedActivation activation;
+};
+
 struct TfLiteConvParams {
   TfLitePadding padding;
   int stride_width;

@@ -1,7 +1,6 @@
 #include "delegate/tflite/conv_node.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,6 +8,7 @@
 #include "delegate/core/weights/connectivity.h"
 #include "delegate/core/weights/fkw.h"
 #include "delegate/core/weights/recognition.h"
+#include "delegate/tflite/node_tensors.h"
 #include "delegate/tflite/sparsity.h"
 
 namespace tf_pconv {
@@ -17,54 +17,6 @@ namespace {
 constexpr int kPConv2DOptionsSize = 8;
 constexpr int kBuiltin = 7;  // what the operator stands for
 constexpr uint8_t kIsFullyConnected = 1;
-
-const char* TypeName(TfLiteType type) {
-  switch (type) {
-    case kTfLiteFloat32:
-      return "float32";
-    case kTfLiteInt32:
-      return "int32";
-    case kTfLiteUInt8:
-      return "uint8";
-    case kTfLiteInt16:
-      return "int16";
-    case kTfLiteInt8:
-      return "int8";
-    case kTfLiteFloat16:
-      return "float16";
-    default:
-      return "another type";
-  }
-}
-
-bool IsConstant(const TfLiteTensor& tensor) {
-  return tensor.allocation_type == kTfLiteMmapRo && tensor.data != nullptr;
-}
-
-const TfLiteAffineQuantizationParams* FindQuantization(
-    const TfLiteTensor& tensor) {
-  if (tensor.quantization.type != kTfLiteAffineQuantization) return nullptr;
-  const auto* params = static_cast<const TfLiteAffineQuantizationParams*>(
-      tensor.quantization.params);
-  if (params == nullptr || params->scale == nullptr ||
-      params->zero_point == nullptr) {
-    return nullptr;
-  }
-  return params;
-}
-
-Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
-                                  float* scale, int* zero_point) {
-  const auto* params = FindQuantization(tensor);
-  if (params == nullptr || params->scale->size != 1 ||
-      params->zero_point->size != 1) {
-    return Status::Error("the int8 %s does not have one scale and zero point",
-                         role);
-  }
-  *scale = params->scale->data[0];
-  *zero_point = params->zero_point->data[0];
-  return Status();
-}
 
 // One scale an output channel, which lie along dimension `dimension`, also
 // where the tensor has one for all.
@@ -167,25 +119,7 @@ Status ReadSteps(int stride_height, int stride_width, int dilation_height,
   }
   description->stride_height = stride_height;
   description->stride_width = stride_width;
-  switch (activation) {
-    case kTfLiteActNone:
-      description->activation = Activation::kNone;
-      return Status();
-    case kTfLiteActRelu:
-      description->activation = Activation::kRelu;
-      return Status();
-    case kTfLiteActReluN1To1:
-      description->activation = Activation::kReluN1To1;
-      return Status();
-    case kTfLiteActRelu6:
-      description->activation = Activation::kRelu6;
-      return Status();
-    default:
-      return Status::Error(
-          "fused activation has number %d; accepted are NONE, RELU, "
-          "RELU_N1_TO_1 and RELU6",
-          activation);
-  }
+  return ReadActivation(activation, &description->activation);
 }
 
 Status ReadPConv2DOptions(const TfLiteNode& node,
@@ -399,47 +333,6 @@ Status ReadBuiltin(const TfLiteContext& context, const TfLiteNode& node,
 }
 
 }  // namespace
-
-const TfLiteTensor* FindTensor(const TfLiteContext& context, int index) {
-  if (index < 0 || static_cast<size_t>(index) >= context.tensors_size ||
-      context.tensors == nullptr) {
-    return nullptr;
-  }
-  return &context.tensors[index];
-}
-
-int TensorAt(const TfLiteIntArray* tensors, int i) {
-  if (tensors == nullptr || i >= tensors->size) return kTfLiteOptionalTensor;
-  return tensors->data[i];
-}
-
-Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,
-                           ActivationShape* shape) {
-  const int rank = tensor.dims == nullptr ? 0 : tensor.dims->size;
-  if (rank < least_rank || rank > kImageRank) {
-    return least_rank == kImageRank
-               ? Status::Error("the input has %d dimensions, expected 4 (NHWC)",
-                               rank)
-               : Status::Error("the input has %d dimensions, expected %d to %d",
-                               rank, least_rank, kImageRank);
-  }
-  std::array<int, kImageRank> dims;
-  dims.fill(1);
-  std::copy_n(tensor.dims->data, rank, dims.end() - rank);
-  *shape = {dims[0], dims[1], dims[2], dims[3]};
-  if (shape->batch < 1 || shape->height < 1 || shape->width < 1 ||
-      shape->channels < 1) {
-    return Status::Error("the input has the shape %dx%dx%dx%d", dims[0],
-                         dims[1], dims[2], dims[3]);
-  }
-  return Status();
-}
-
-bool IsOpen(const TfLiteTensor& tensor, int i) {
-  const TfLiteIntArray* signature = tensor.dims_signature;
-  return tensor.dims->data[i] == 1 && signature != nullptr &&
-         signature->size == tensor.dims->size && signature->data[i] == -1;
-}
 
 Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
                    int version, ConvNode* conv) {

@@ -8,13 +8,9 @@
 #include "delegate/core/status.h"
 #include "delegate/core/weights/pattern_weights.h"
 #include "delegate/tflite/abi.h"
+#include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
-
-// The dimensions of activations: the last is that of channels, those before it
-// are pixels.
-inline constexpr int kLeastRank = 2;
-inline constexpr int kImageRank = 4;  // NHWC
 
 // A convolution of the graph, or a fully-connected layer, which is a 1x1
 // convolution of the pixels that its input has, read for the core.
@@ -33,21 +29,6 @@ struct ConvNode {
   DepthwiseWeights depthwise;
   ConvDescription description;
 };
-
-// The tensor, or null where the graph has none of that number.
-const TfLiteTensor* FindTensor(const TfLiteContext& context, int index);
-
-// Number `i` of a node's inputs or outputs; kTfLiteOptionalTensor where there
-// are fewer.
-int TensorAt(const TfLiteIntArray* tensors, int i);
-
-// The sizes of a tensor of `least_rank` to four dimensions; an error where it
-// has another rank or no size. Dimensions that lack before the pixels are 1.
-Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,
-                           ActivationShape* shape);
-
-// Whether only an input of the graph decides how large dimension `i` is.
-bool IsOpen(const TfLiteTensor& tensor, int i);
 
 // Reads the custom operator PConv2D, see docs/fkw.md.
 Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,

@@ -122,7 +122,8 @@ class Delegate {
       Log("processor %s", ProcessorName().text);
       for (const SelectedNode& node : selection_.operators) {
         Log("node %d runs kernel %s on %d threads, predicted gain %.2f",
-            node.node, node.op->kernel_name(), pool_->threads(), node.speedup);
+            node.node, node.op->kernel_name(), pool_->threads(),
+            node.cost.speedup());
       }
     }
     if (options_.log_level >= LogLevel::kInfo) {

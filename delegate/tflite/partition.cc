@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "delegate/core/kernel_names.h"
+#include "delegate/tflite/add_node.h"
 #include "delegate/tflite/conv_node.h"
+#include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
 namespace {
@@ -30,6 +32,10 @@ int CountReads(const TfLiteNode& node, int tensor) {
   if (node.inputs == nullptr) return 0;
   const int* begin = node.inputs->data;
   return static_cast<int>(std::count(begin, begin + node.inputs->size, tensor));
+}
+
+bool IsAmong(int tensor, const std::vector<int>& tensors) {
+  return std::find(tensors.begin(), tensors.end(), tensor) != tensors.end();
 }
 
 // Of the one kind of weights that the convolution has.
@@ -58,6 +64,8 @@ class Selector {
       if (status.ok()) status = SelectConv(graph_node);
     }
     if (!status.ok()) return status;
+    for (const GraphNode& graph_node : nodes_) SelectAdd(graph_node);
+    DropSmallParts();
     SelectDensify();
     for (const GraphNode& graph_node : nodes_) {
       if (IsTaken(graph_node.index)) {
@@ -126,10 +134,13 @@ class Selector {
 
   Status TakePConv2D(const GraphNode& graph_node) {
     ConvNode conv;
-    const Status status = ReadPConv2D(*context_, *graph_node.node,
-                                      graph_node.registration->version, &conv);
-    if (!status.ok()) return status;
-    return Take(graph_node.index, "PConv2D", FindGain(conv), conv);
+    Status status = ReadPConv2D(*context_, *graph_node.node,
+                                graph_node.registration->version, &conv);
+    if (status.ok()) {
+      status = Take(graph_node.index, "PConv2D", FindCost(conv), conv);
+    }
+    if (status.ok()) selection_->operators.back().is_custom = true;
+    return status;
   }
 
   // Takes what the runtime could run as well, where that is faster.
@@ -140,14 +151,14 @@ class Selector {
     ConvNode conv;
     const Status status = read(*context_, *graph_node.node, *weights, &conv);
     if (!status.ok()) return status;
-    const double speedup = FindGain(conv);
-    if (speedup < options_.min_speedup) {
+    const ConvCost cost = FindCost(conv);
+    if (cost.speedup() < options_.min_speedup) {
       return Status::Error(
           "it could be taken, but the predicted gain of %.2f is below "
           "min_speedup %.2f",
-          speedup, options_.min_speedup);
+          cost.speedup(), options_.min_speedup);
     }
-    return Take(graph_node.index, name, speedup, conv);
+    return Take(graph_node.index, name, cost, conv);
   }
 
   // The constant that holds the weights of a convolution: its own, or what the
@@ -192,16 +203,19 @@ class Selector {
     return tuning_.Find(LayerSignature(conv.description, input, threads_));
   }
 
-  // The gain that was measured, or is predicted.
-  double FindGain(const ConvNode& conv) const {
-    const TunedLayer* tuned = FindTuned(conv);
-    if (tuned != nullptr && tuned->gain > 0) return tuned->gain;
+  // What is predicted, with the gain that was measured if there is one.
+  ConvCost FindCost(const ConvNode& conv) const {
     ActivationShape input;
-    if (!FindInputShape(conv, &input)) return 0.0;
-    return PredictSpeedup(conv.description, input, threads_);
+    if (!FindInputShape(conv, &input)) return {0.0, 1.0};
+    ConvCost cost = PredictCost(conv.description, input);
+    const TunedLayer* tuned = FindTuned(conv);
+    if (tuned != nullptr && tuned->gain > 0) {
+      cost.dense = tuned->gain * cost.ours;
+    }
+    return cost;
   }
 
-  Status Take(int node, const char* name, double speedup,
+  Status Take(int node, const char* name, const ConvCost& cost,
               const ConvNode& conv) {
     SelectedNode selected;
     selected.node = node;
@@ -212,7 +226,7 @@ class Selector {
     selected.flattens = conv.flattens;
     selected.type = conv.description.type();
     selected.weight_bytes = WeightBytes(conv);
-    selected.speedup = speedup;
+    selected.cost = cost;
     Status status;
     selected.op = Create(node, conv, &status);
     if (selected.op == nullptr) return status;
@@ -256,6 +270,95 @@ class Selector {
     ListKernels(conv.description, kernels, sizeof(kernels));
     Log("node %d is layer %s and can run %s", node,
         LayerSignature(conv.description, input, threads_).text, kernels);
+  }
+
+  // Takes an ADD that lies between operators that are taken: it alone is not
+  // faster than the runtime's, but would part them.
+  void SelectAdd(const GraphNode& graph_node) {
+    if (graph_node.registration->builtin_code != kTfLiteBuiltinAdd) return;
+    AddNode add;
+    if (!ReadAdd(*context_, *graph_node.node, &add).ok() ||
+        !(IsOutputOfTaken(add.inputs[0]) || IsOutputOfTaken(add.inputs[1])) ||
+        !IsReadByTaken(add.output)) {
+      return;
+    }
+    Status status;
+    SelectedNode selected;
+    selected.node = graph_node.index;
+    selected.operator_name = "ADD";
+    selected.inputs.assign(add.inputs, add.inputs + 2);
+    selected.output = add.output;
+    selected.least_input_rank = kImageRank;
+    selected.type = add.description.type;
+    selected.op = CreateAdd(add.description, &status);
+    if (selected.op == nullptr) return;
+    selection_->operators.push_back(std::move(selected));
+  }
+
+  // Drops connected parts of the graph that are too small for several threads.
+  void DropSmallParts() {
+    if (threads_ == 1) return;
+    struct Part {
+      ConvCost cost;
+      bool must_run;
+    };
+    std::vector<SelectedNode>& operators = selection_->operators;
+    const std::vector<size_t> part_of = FindParts();
+    std::vector<Part> parts(operators.size(),
+                            {{0.0, WakingNanoseconds(threads_)}, false});
+    for (size_t i = 0; i < operators.size(); ++i) {
+      Part& part = parts[part_of[i]];
+      part.cost.dense += operators[i].cost.dense;
+      part.cost.ours += operators[i].cost.ours;
+      part.must_run |= operators[i].is_custom;
+    }
+    std::vector<SelectedNode> kept;
+    for (size_t i = 0; i < operators.size(); ++i) {
+      const Part& part = parts[part_of[i]];
+      if (part.must_run || part.cost.speedup() >= options_.min_speedup) {
+        kept.push_back(std::move(operators[i]));
+        continue;
+      }
+      selection_->refused.push_back(
+          {operators[i].node, operators[i].operator_name,
+           Status::Error(
+               "it could be taken, but the predicted gain of %.2f, of its part "
+               "of the graph on %d threads, is below min_speedup %.2f",
+               part.cost.speedup(), threads_, options_.min_speedup)});
+    }
+    operators = std::move(kept);
+  }
+
+  // For each operator that was taken, the first one of its connected part of
+  // the graph.
+  std::vector<size_t> FindParts() const {
+    const std::vector<SelectedNode>& operators = selection_->operators;
+    std::vector<size_t> parts(operators.size());
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] = i;
+    for (const SelectedNode& reader : operators) {
+      for (const SelectedNode& producer : operators) {
+        if (!IsAmong(producer.output, reader.inputs)) continue;
+        const size_t a = parts[&reader - operators.data()];
+        const size_t b = parts[&producer - operators.data()];
+        std::replace(parts.begin(), parts.end(), std::max(a, b),
+                     std::min(a, b));
+      }
+    }
+    return parts;
+  }
+
+  bool IsOutputOfTaken(int tensor) const {
+    return std::any_of(
+        selection_->operators.begin(), selection_->operators.end(),
+        [tensor](const SelectedNode& taken) { return taken.output == tensor; });
+  }
+
+  bool IsReadByTaken(int tensor) const {
+    return std::any_of(selection_->operators.begin(),
+                       selection_->operators.end(),
+                       [tensor](const SelectedNode& taken) {
+                         return IsAmong(tensor, taken.inputs);
+                       });
   }
 
   // Takes each DENSIFY whose result is read only as the weights of convolutions

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "delegate/core/cost.h"
 #include "delegate/core/operator.h"
 #include "delegate/core/status.h"
 #include "delegate/core/tuning.h"
@@ -29,7 +30,11 @@ struct SelectedNode {
   DataType type = DataType::kFloat32;
   // Of convolutions; 0 of others.
   size_t weight_bytes = 0;
-  double speedup = 0.0;  // predicted; 0 where the input size is not known
+  // The runtime cannot run it.
+  bool is_custom = false;
+  // Predicted, or measured by a tuner; of others than convolutions next to
+  // nothing.
+  ConvCost cost = {1.0, 1.0};
   std::unique_ptr<Operator> op;
 };
 
@@ -51,8 +56,9 @@ struct Selection {
 };
 
 // Decides on each node of the graph: by `tuning` where that knows the
-// convolution on so many threads. Fails where a PConv2D cannot run, because the
-// runtime cannot run it either.
+// convolution on so many threads; and, with several threads, on each connected
+// part of it, whose gain has to outweigh that threads wake up. Fails where a
+// PConv2D cannot run, because the runtime cannot run it either.
 Status SelectNodes(TfLiteContext* context, const Options& options,
                    Selection* selection, const TuningTable& tuning = {},
                    int threads = 1);

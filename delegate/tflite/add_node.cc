@@ -1,0 +1,72 @@
+#include "delegate/tflite/add_node.h"
+
+#include <algorithm>
+
+#include "delegate/tflite/node_tensors.h"
+
+namespace tf_pconv {
+namespace {
+
+bool SameSizes(const TfLiteIntArray* a, const TfLiteIntArray* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->size == b->size && std::equal(a->data, a->data + a->size, b->data);
+}
+
+// Inputs of other shapes are broadcast, also those that an application may
+// resize to other shapes.
+Status CheckShapes(const TfLiteTensor& a, const TfLiteTensor& b) {
+  ActivationShape shape;
+  const Status status = ReadActivationShape(a, kImageRank, &shape);
+  if (!status.ok()) return status;
+  if (!SameSizes(a.dims, b.dims) ||
+      !SameSizes(a.dims_signature, b.dims_signature)) {
+    return Status::Error("its inputs differ in shape");
+  }
+  return status;
+}
+
+Status ReadQuantization(const TfLiteTensor& tensor, const char* role,
+                        AddDescription::Quantization* quantization) {
+  return ReadActivationQuantization(tensor, role, &quantization->scale,
+                                    &quantization->zero_point);
+}
+
+}  // namespace
+
+Status ReadAdd(const TfLiteContext& context, const TfLiteNode& node,
+               AddNode* add) {
+  const TfLiteTensor* inputs[2];
+  for (int i = 0; i < 2; ++i) {
+    add->inputs[i] = TensorAt(node.inputs, i);
+    inputs[i] = FindTensor(context, add->inputs[i]);
+  }
+  add->output = TensorAt(node.outputs, 0);
+  const TfLiteTensor* output = FindTensor(context, add->output);
+  if (inputs[0] == nullptr || inputs[1] == nullptr || output == nullptr) {
+    return Status::Error("the node lacks an input or the output");
+  }
+  for (const TfLiteTensor* input : inputs) {
+    if (input->type != output->type ||
+        (input->type != kTfLiteFloat32 && input->type != kTfLiteInt8)) {
+      return Status::Error(
+          "input and output are %s and %s; accepted are float32 and int8",
+          TypeName(input->type), TypeName(output->type));
+    }
+    if (IsConstant(*input)) return Status::Error("an input is constant");
+  }
+  Status status = CheckShapes(*inputs[0], *inputs[1]);
+  if (!status.ok()) return status;
+  const auto* params = static_cast<const TfLiteAddParams*>(node.builtin_data);
+  if (params == nullptr) return Status::Error("the node has no parameters");
+  AddDescription& description = add->description;
+  status = ReadActivation(params->activation, &description.activation);
+  if (!status.ok() || output->type == kTfLiteFloat32) return status;
+  description.type = DataType::kInt8;
+  status = ReadQuantization(*inputs[0], "first input", &description.inputs[0]);
+  if (!status.ok()) return status;
+  status = ReadQuantization(*inputs[1], "second input", &description.inputs[1]);
+  if (!status.ok()) return status;
+  return ReadQuantization(*output, "output", &description.output);
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,119 @@
+#include "delegate/tflite/node_tensors.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tf_pconv {
+
+const char* TypeName(TfLiteType type) {
+  switch (type) {
+    case kTfLiteFloat32:
+      return "float32";
+    case kTfLiteInt32:
+      return "int32";
+    case kTfLiteUInt8:
+      return "uint8";
+    case kTfLiteInt16:
+      return "int16";
+    case kTfLiteInt8:
+      return "int8";
+    case kTfLiteFloat16:
+      return "float16";
+    default:
+      return "another type";
+  }
+}
+
+bool IsConstant(const TfLiteTensor& tensor) {
+  return tensor.allocation_type == kTfLiteMmapRo && tensor.data != nullptr;
+}
+
+const TfLiteTensor* FindTensor(const TfLiteContext& context, int index) {
+  if (index < 0 || static_cast<size_t>(index) >= context.tensors_size ||
+      context.tensors == nullptr) {
+    return nullptr;
+  }
+  return &context.tensors[index];
+}
+
+int TensorAt(const TfLiteIntArray* tensors, int i) {
+  if (tensors == nullptr || i >= tensors->size) return kTfLiteOptionalTensor;
+  return tensors->data[i];
+}
+
+const TfLiteAffineQuantizationParams* FindQuantization(
+    const TfLiteTensor& tensor) {
+  if (tensor.quantization.type != kTfLiteAffineQuantization) return nullptr;
+  const auto* params = static_cast<const TfLiteAffineQuantizationParams*>(
+      tensor.quantization.params);
+  if (params == nullptr || params->scale == nullptr ||
+      params->zero_point == nullptr) {
+    return nullptr;
+  }
+  return params;
+}
+
+Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
+                                  float* scale, int* zero_point) {
+  const auto* params = FindQuantization(tensor);
+  if (params == nullptr || params->scale->size != 1 ||
+      params->zero_point->size != 1) {
+    return Status::Error("the int8 %s does not have one scale and zero point",
+                         role);
+  }
+  *scale = params->scale->data[0];
+  *zero_point = params->zero_point->data[0];
+  return Status();
+}
+
+Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,
+                           ActivationShape* shape) {
+  const int rank = tensor.dims == nullptr ? 0 : tensor.dims->size;
+  if (rank < least_rank || rank > kImageRank) {
+    return least_rank == kImageRank
+               ? Status::Error("the input has %d dimensions, expected 4 (NHWC)",
+                               rank)
+               : Status::Error("the input has %d dimensions, expected %d to %d",
+                               rank, least_rank, kImageRank);
+  }
+  std::array<int, kImageRank> dims;
+  dims.fill(1);
+  std::copy_n(tensor.dims->data, rank, dims.end() - rank);
+  *shape = {dims[0], dims[1], dims[2], dims[3]};
+  if (shape->batch < 1 || shape->height < 1 || shape->width < 1 ||
+      shape->channels < 1) {
+    return Status::Error("the input has the shape %dx%dx%dx%d", dims[0],
+                         dims[1], dims[2], dims[3]);
+  }
+  return Status();
+}
+
+bool IsOpen(const TfLiteTensor& tensor, int i) {
+  const TfLiteIntArray* signature = tensor.dims_signature;
+  return tensor.dims->data[i] == 1 && signature != nullptr &&
+         signature->size == tensor.dims->size && signature->data[i] == -1;
+}
+
+Status ReadActivation(int number, Activation* activation) {
+  switch (number) {
+    case kTfLiteActNone:
+      *activation = Activation::kNone;
+      return Status();
+    case kTfLiteActRelu:
+      *activation = Activation::kRelu;
+      return Status();
+    case kTfLiteActReluN1To1:
+      *activation = Activation::kReluN1To1;
+      return Status();
+    case kTfLiteActRelu6:
+      *activation = Activation::kRelu6;
+      return Status();
+    default:
+      return Status::Error(
+          "fused activation has number %d; accepted are NONE, RELU, "
+          "RELU_N1_TO_1 and RELU6",
+          number);
+  }
+}
+
+}  // namespace tf_pconv

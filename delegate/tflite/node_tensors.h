@@ -1,0 +1,51 @@
+#ifndef TF_PCONV_DELEGATE_TFLITE_NODE_TENSORS_H_
+#define TF_PCONV_DELEGATE_TFLITE_NODE_TENSORS_H_
+
+// What nodes of any kind say about their tensors.
+
+#include "delegate/core/operator.h"
+#include "delegate/core/pattern_conv.h"
+#include "delegate/core/status.h"
+#include "delegate/tflite/abi.h"
+
+namespace tf_pconv {
+
+// The dimensions of activations: the last is that of channels, those before it
+// are pixels.
+inline constexpr int kLeastRank = 2;
+inline constexpr int kImageRank = 4;  // NHWC
+
+const char* TypeName(TfLiteType type);
+
+// Whether the file holds its values.
+bool IsConstant(const TfLiteTensor& tensor);
+
+// The tensor, or null where the graph has none of that number.
+const TfLiteTensor* FindTensor(const TfLiteContext& context, int index);
+
+// Number `i` of a node's inputs or outputs; kTfLiteOptionalTensor where there
+// are fewer.
+int TensorAt(const TfLiteIntArray* tensors, int i);
+
+// Null where it has none.
+const TfLiteAffineQuantizationParams* FindQuantization(
+    const TfLiteTensor& tensor);
+
+// The one scale and zero point of a tensor; `role` names it in the error.
+Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
+                                  float* scale, int* zero_point);
+
+// A fused activation by its number in TensorFlow Lite.
+Status ReadActivation(int number, Activation* activation);
+
+// The sizes of a tensor of `least_rank` to four dimensions; an error where it
+// has another rank or no size. Dimensions that lack before the pixels are 1.
+Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,
+                           ActivationShape* shape);
+
+// Whether only an input of the graph decides how large dimension `i` is.
+bool IsOpen(const TfLiteTensor& tensor, int i);
+
+}  // namespace tf_pconv
+
+#endif  // TF_PCONV_DELEGATE_TFLITE_NODE_TENSORS_H_
