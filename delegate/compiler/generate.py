@@ -12,6 +12,7 @@ import depthwise_kernels
 import float_kernels
 import gemv_kernels
 import int8_kernels
+import max_pool_kernels
 import pointwise_kernels
 from kernel_list import (
     ADD_KERNELS,
@@ -21,6 +22,7 @@ from kernel_list import (
     FLOAT_POINTWISE_KERNELS,
     GEMV_KERNELS,
     INT8_KERNELS,
+    MAX_POOL_KERNELS,
     POINTWISE_KERNELS,
 )
 from sources import Family, kernel_source, table_source
@@ -54,6 +56,13 @@ FAMILIES = {
         ),
         Family("gemv", GEMV_KERNELS, gemv_kernels.functions, gemv_kernels.members),
         Family("int8", INT8_KERNELS, int8_kernels.functions, int8_kernels.members),
+        Family(
+            "max_pool",
+            MAX_POOL_KERNELS,
+            max_pool_kernels.functions,
+            max_pool_kernels.members,
+            sizes=("bytes",),
+        ),
         Family(
             "pointwise",
             POINTWISE_KERNELS,

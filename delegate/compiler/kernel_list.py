@@ -11,7 +11,8 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 * target: an instruction set of `targets.py`.
 
 Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
-`qs8-depthwise-c64-avx512vnni`. `add-avx512` adds tensors of either type.
+`qs8-depthwise-c64-avx512vnni`. `add-avx512` and
+`max-pool-avx512` take tensors of either type.
 """
 
 from __future__ import annotations
@@ -318,7 +319,39 @@ class AddKernel:
 ADD_KERNELS = tuple(AddKernel(TARGETS[target]) for target in ("avx2", "avx512"))
 
 
-Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel | GemvKernel | AddKernel
+@dataclasses.dataclass(frozen=True)
+class MaxPoolKernel:
+    """Max pooling of 2x2 and 3x3 windows.
+
+    Attributes:
+        target: Instruction set.
+    """
+
+    target: Target
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that the channels of a pixel take at least."""
+        return self.target.vector_bytes
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        return f"max-pool-{self.target.name}"
+
+
+MAX_POOL_KERNELS = tuple(MaxPoolKernel(TARGETS[target]) for target in ("avx2", "avx512"))
+
+
+Kernel = (
+    Int8Kernel
+    | FloatKernel
+    | PointwiseKernel
+    | DepthwiseKernel
+    | GemvKernel
+    | AddKernel
+    | MaxPoolKernel
+)
 
 
 def symbol(kernel: Kernel) -> str:

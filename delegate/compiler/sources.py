@@ -36,7 +36,7 @@ class Family(NamedTuple):
     @property
     def type(self) -> str:
         """C++ type of a kernel."""
-        return f"{(self.interface or self.name).title()}Kernel"
+        return f"{(self.interface or self.name).title().replace('_', '')}Kernel"
 
     @property
     def table(self) -> str:

@@ -168,7 +168,7 @@ ConvCost PredictOn(uint32_t features, const ConvDescription& description,
                    const ActivationShape& input) {
   Geometry geometry;
   if (!CheckDescription(description).ok() ||
-      !ComputeGeometry(ConvShape(description), input, &geometry).ok()) {
+      !ComputeGeometry(WindowsOf(description), input, &geometry).ok()) {
     return {1.0, std::numeric_limits<double>::infinity()};
   }
   return CostOn(features, description, geometry);

@@ -45,7 +45,13 @@ RowRange InputRows(const Geometry& geometry, RowRange rows) {
   return {std::clamp(begin, 0, height), std::clamp(end, 0, height)};
 }
 
-Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
+WindowShape WindowsOf(const ConvDescription& description) {
+  return {description.filters(),     description.channels(),
+          description.kernel_side(), description.stride_height,
+          description.stride_width,  description.padding};
+}
+
+Status ComputeGeometry(const WindowShape& windows, const ActivationShape& input,
                        Geometry* geometry) {
   if (input.batch < 1 || input.height < 1 || input.width < 1) {
     return Status::Error(
@@ -53,27 +59,28 @@ Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
         "least 1",
         input.batch, input.height, input.width, input.channels);
   }
-  if (input.channels != conv.channels) {
+  if (input.channels != windows.channels) {
     return Status::Error("input has %d channels; the weights are for %d",
-                         input.channels, conv.channels);
+                         input.channels, windows.channels);
   }
   Geometry result;
   result.input = input;
-  result.window_height = conv.kernel_side;
-  result.stride_height = conv.stride_height;
-  result.stride_width = conv.stride_width;
+  result.window_height = windows.kernel_side;
+  result.stride_height = windows.stride_height;
+  result.stride_width = windows.stride_width;
   result.output.batch = input.batch;
   result.output.height =
-      OutputSize(conv.padding, conv.kernel_side, input.height,
-                 conv.stride_height, &result.pad_top);
-  result.output.width = OutputSize(conv.padding, conv.kernel_side, input.width,
-                                   conv.stride_width, &result.pad_left);
-  result.output.channels = conv.filters;
+      OutputSize(windows.padding, windows.kernel_side, input.height,
+                 windows.stride_height, &result.pad_top);
+  result.output.width =
+      OutputSize(windows.padding, windows.kernel_side, input.width,
+                 windows.stride_width, &result.pad_left);
+  result.output.channels = windows.filters;
   if (result.output.height < 1 || result.output.width < 1) {
     return Status::Error(
-        "input of %dx%d pixels is smaller than the 3x3 kernel; VALID padding "
-        "needs at least 3x3",
-        input.height, input.width);
+        "input of %dx%d pixels is smaller than the %dx%d kernel, which VALID "
+        "padding does not allow",
+        input.height, input.width, windows.kernel_side, windows.kernel_side);
   }
   if (!Addressable(result.input) || !Addressable(result.output)) {
     return Status::Error("input shape %dx%dx%dx%d is too large", input.batch,

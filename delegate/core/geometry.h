@@ -6,27 +6,21 @@
 
 namespace tf_pconv {
 
-// The sizes of a convolution that do not depend on its input.
-struct ConvShape {
-  explicit ConvShape(const ConvDescription& description)
-      : filters(description.filters()),
-        channels(description.channels()),
-        kernel_side(description.kernel_side()),
-        stride_height(description.stride_height),
-        stride_width(description.stride_width),
-        padding(description.padding) {}
-
-  int filters;
-  int channels;
+// The sizes of a convolution or pooling that do not depend on its input.
+struct WindowShape {
+  int filters;   // output channels
+  int channels;  // input channels
   int kernel_side;
   int stride_height;
   int stride_width;
   Padding padding;
 };
 
-// Where the windows of a convolution lie. The window of output (y, x)
-// starts at input (y * stride_height - pad_top, x * stride_width - pad_left);
-// what lies outside the input is padding.
+WindowShape WindowsOf(const ConvDescription& description);
+
+// Where the windows lie. The window of output (y, x) starts at input (y *
+// stride_height - pad_top, x * stride_width - pad_left); what lies outside the
+// input is padding.
 struct Geometry {
   ActivationShape input;
   ActivationShape output;
@@ -42,7 +36,7 @@ RowRange InputRows(const Geometry& geometry, RowRange rows);
 
 // Follows TFLite's rules for SAME and VALID. Fails where the input does not fit
 // the weights or where the output would be empty or too large to address.
-Status ComputeGeometry(const ConvShape& conv, const ActivationShape& input,
+Status ComputeGeometry(const WindowShape& windows, const ActivationShape& input,
                        Geometry* geometry);
 
 }  // namespace tf_pconv

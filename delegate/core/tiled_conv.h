@@ -6,7 +6,7 @@
 
 #include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
-#include "delegate/core/window_conv.h"
+#include "delegate/core/window_operator.h"
 #include "delegate/core/work_queue.h"
 
 namespace tf_pconv {

@@ -383,7 +383,7 @@ TEST(ResizeTest, RefusesWhatDoesNotFit) {
       return std::string(conv->Resize(shape).message());
     };
     EXPECT_EQ(error({1, 3, 3, 16}), "");
-    EXPECT_NE(error({1, 2, 9, 16}).find("smaller than the 3x3"),
+    EXPECT_NE(error({1, 2, 9, 16}).find("smaller than the 3x3 kernel"),
               std::string::npos);
     EXPECT_NE(error({1, 9, 9, 15}).find("15 channels"), std::string::npos);
     EXPECT_NE(error({0, 9, 9, 16}).find("at least 1"), std::string::npos);

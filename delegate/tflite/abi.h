@@ -51,6 +51,7 @@ enum TfLiteBuiltinOperator : int32_t {
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
   kTfLiteBuiltinFullyConnected = 9,
+  kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinDelegate = 51,
   kTfLiteBuiltinDensify = 124,
@@ -157,6 +158,15 @@ struct TfLiteDepthwiseConvParams {
   TfLiteFusedActivation activation;
   int dilation_width_factor;
   int dilation_height_factor;
+};
+
+struct TfLitePoolParams {
+  TfLitePadding padding;
+  int stride_width;
+  int stride_height;
+  int filter_width;
+  int filter_height;
+  TfLiteFusedActivation activation;
 };
 
 struct TfLiteFullyConnectedParams {

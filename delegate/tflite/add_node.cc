@@ -45,23 +45,19 @@ Status ReadAdd(const TfLiteContext& context, const TfLiteNode& node,
   if (inputs[0] == nullptr || inputs[1] == nullptr || output == nullptr) {
     return Status::Error("the node lacks an input or the output");
   }
+  AddDescription& description = add->description;
   for (const TfLiteTensor* input : inputs) {
-    if (input->type != output->type ||
-        (input->type != kTfLiteFloat32 && input->type != kTfLiteInt8)) {
-      return Status::Error(
-          "input and output are %s and %s; accepted are float32 and int8",
-          TypeName(input->type), TypeName(output->type));
-    }
+    const Status status =
+        ReadActivationType(*input, *output, &description.type);
+    if (!status.ok()) return status;
     if (IsConstant(*input)) return Status::Error("an input is constant");
   }
   Status status = CheckShapes(*inputs[0], *inputs[1]);
   if (!status.ok()) return status;
   const auto* params = static_cast<const TfLiteAddParams*>(node.builtin_data);
   if (params == nullptr) return Status::Error("the node has no parameters");
-  AddDescription& description = add->description;
   status = ReadActivation(params->activation, &description.activation);
-  if (!status.ok() || output->type == kTfLiteFloat32) return status;
-  description.type = DataType::kInt8;
+  if (!status.ok() || description.type == DataType::kFloat32) return status;
   status = ReadQuantization(*inputs[0], "first input", &description.inputs[0]);
   if (!status.ok()) return status;
   status = ReadQuantization(*inputs[1], "second input", &description.inputs[1]);

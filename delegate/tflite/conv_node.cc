@@ -56,20 +56,11 @@ Status ReadActivations(const TfLiteContext& context, const TfLiteNode& node,
   if (input == nullptr || output == nullptr) {
     return Status::Error("the node has no input or no output");
   }
-  if (input->type != output->type ||
-      (input->type != kTfLiteFloat32 && input->type != kTfLiteInt8)) {
-    return Status::Error(
-        "input and output are %s and %s; accepted are float32 and int8",
-        TypeName(input->type), TypeName(output->type));
-  }
-  if (input->type == kTfLiteFloat32) {
-    *type = DataType::kFloat32;
-    return Status();
-  }
-  *type = DataType::kInt8;
+  Status status = ReadActivationType(*input, *output, type);
+  if (!status.ok() || *type == DataType::kFloat32) return status;
   ConvDescription& description = conv->description;
-  Status status = ReadActivationQuantization(
-      *input, "input", &description.input_scale, &description.input_zero_point);
+  status = ReadActivationQuantization(*input, "input", &description.input_scale,
+                                      &description.input_zero_point);
   if (!status.ok()) return status;
   return ReadActivationQuantization(*output, "output",
                                     &description.output_scale,
@@ -165,13 +156,8 @@ Status ReadParams(const TfLiteFullyConnectedParams* params,
 template <typename Params>
 Status ReadParams(const Params* params, ConvDescription* description) {
   if (params == nullptr) return Status::Error("the node has no parameters");
-  if (params->padding != kTfLitePaddingSame &&
-      params->padding != kTfLitePaddingValid) {
-    return Status::Error("padding has number %d; accepted are SAME and VALID",
-                         static_cast<int>(params->padding));
-  }
-  description->padding =
-      params->padding == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
+  const Status status = ReadPadding(params->padding, &description->padding);
+  if (!status.ok()) return status;
   return ReadSteps(params->stride_height, params->stride_width,
                    params->dilation_height_factor,
                    params->dilation_width_factor, params->activation,

@@ -41,6 +41,18 @@ int TensorAt(const TfLiteIntArray* tensors, int i) {
   return tensors->data[i];
 }
 
+Status ReadActivationType(const TfLiteTensor& input, const TfLiteTensor& output,
+                          DataType* type) {
+  if (input.type != output.type ||
+      (input.type != kTfLiteFloat32 && input.type != kTfLiteInt8)) {
+    return Status::Error(
+        "input and output are %s and %s; accepted are float32 and int8",
+        TypeName(input.type), TypeName(output.type));
+  }
+  *type = input.type == kTfLiteInt8 ? DataType::kInt8 : DataType::kFloat32;
+  return Status();
+}
+
 const TfLiteAffineQuantizationParams* FindQuantization(
     const TfLiteTensor& tensor) {
   if (tensor.quantization.type != kTfLiteAffineQuantization) return nullptr;
@@ -92,6 +104,15 @@ bool IsOpen(const TfLiteTensor& tensor, int i) {
   const TfLiteIntArray* signature = tensor.dims_signature;
   return tensor.dims->data[i] == 1 && signature != nullptr &&
          signature->size == tensor.dims->size && signature->data[i] == -1;
+}
+
+Status ReadPadding(TfLitePadding number, Padding* padding) {
+  if (number != kTfLitePaddingSame && number != kTfLitePaddingValid) {
+    return Status::Error("padding has number %d; accepted are SAME and VALID",
+                         static_cast<int>(number));
+  }
+  *padding = number == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
+  return Status();
 }
 
 Status ReadActivation(int number, Activation* activation) {

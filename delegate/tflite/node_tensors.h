@@ -27,6 +27,10 @@ const TfLiteTensor* FindTensor(const TfLiteContext& context, int index);
 // are fewer.
 int TensorAt(const TfLiteIntArray* tensors, int i);
 
+// The type that both have.
+Status ReadActivationType(const TfLiteTensor& input, const TfLiteTensor& output,
+                          DataType* type);
+
 // Null where it has none.
 const TfLiteAffineQuantizationParams* FindQuantization(
     const TfLiteTensor& tensor);
@@ -34,6 +38,8 @@ const TfLiteAffineQuantizationParams* FindQuantization(
 // The one scale and zero point of a tensor; `role` names it in the error.
 Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
                                   float* scale, int* zero_point);
+
+Status ReadPadding(TfLitePadding number, Padding* padding);
 
 // A fused activation by its number in TensorFlow Lite.
 Status ReadActivation(int number, Activation* activation);

@@ -7,6 +7,7 @@
 #include "delegate/core/kernel_names.h"
 #include "delegate/tflite/add_node.h"
 #include "delegate/tflite/conv_node.h"
+#include "delegate/tflite/max_pool_node.h"
 #include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
@@ -14,6 +15,8 @@ namespace {
 
 // Stands, in predictions, for a side that is not known yet.
 constexpr int kAssumedSide = 32;
+
+constexpr char kAdd[] = "ADD";
 
 struct GraphNode {
   int index;
@@ -64,7 +67,7 @@ class Selector {
       if (status.ok()) status = SelectConv(graph_node);
     }
     if (!status.ok()) return status;
-    for (const GraphNode& graph_node : nodes_) SelectAdd(graph_node);
+    SelectBetween();
     DropSmallParts();
     SelectDensify();
     for (const GraphNode& graph_node : nodes_) {
@@ -272,26 +275,63 @@ class Selector {
         LayerSignature(conv.description, input, threads_).text, kernels);
   }
 
-  // Takes an ADD that lies between operators that are taken: it alone is not
-  // faster than the runtime's, but would part them.
-  void SelectAdd(const GraphNode& graph_node) {
-    if (graph_node.registration->builtin_code != kTfLiteBuiltinAdd) return;
+  // Takes what lies between convolutions that are taken: it alone is not faster
+  // than the runtime's, but would part them.
+  void SelectBetween() {
+    for (const GraphNode& graph_node : nodes_) {
+      switch (graph_node.registration->builtin_code) {
+        case kTfLiteBuiltinAdd:
+          TakeAdd(graph_node);
+          break;
+        case kTfLiteBuiltinMaxPool2d:
+          TakeMaxPool2D(graph_node);
+          break;
+      }
+    }
+    // A sum that leaves the region is as large as what was added; a pooled
+    // tensor is smaller than before.
+    std::vector<SelectedNode>& operators = selection_->operators;
+    for (size_t i = operators.size(); i-- > 0;) {
+      if (strcmp(operators[i].operator_name, kAdd) == 0 &&
+          !IsReadByTaken(operators[i].output)) {
+        operators.erase(operators.begin() + i);
+      }
+    }
+  }
+
+  void TakeAdd(const GraphNode& graph_node) {
     AddNode add;
-    if (!ReadAdd(*context_, *graph_node.node, &add).ok() ||
-        !(IsOutputOfTaken(add.inputs[0]) || IsOutputOfTaken(add.inputs[1])) ||
-        !IsReadByTaken(add.output)) {
+    Status status = ReadAdd(*context_, *graph_node.node, &add);
+    if (!status.ok() ||
+        !(IsOutputOfTaken(add.inputs[0]) || IsOutputOfTaken(add.inputs[1]))) {
       return;
     }
-    Status status;
+    TakeBetween(graph_node.index, kAdd, {add.inputs[0], add.inputs[1]},
+                add.output, add.description.type,
+                CreateAdd(add.description, &status));
+  }
+
+  void TakeMaxPool2D(const GraphNode& graph_node) {
+    MaxPoolNode pool;
+    Status status = ReadMaxPool2D(*context_, *graph_node.node, &pool);
+    if (!status.ok() || !IsOutputOfTaken(pool.input)) return;
+    TakeBetween(graph_node.index, "MAX_POOL_2D", {pool.input}, pool.output,
+                pool.description.type,
+                CreateMaxPool(pool.description, &status));
+  }
+
+  // `op` is null where there is no kernel.
+  void TakeBetween(int node, const char* name, std::vector<int> inputs,
+                   int output, DataType type, std::unique_ptr<Operator> op) {
+    if (op == nullptr) return;
     SelectedNode selected;
-    selected.node = graph_node.index;
-    selected.operator_name = "ADD";
-    selected.inputs.assign(add.inputs, add.inputs + 2);
-    selected.output = add.output;
+    selected.node = node;
+    selected.operator_name = name;
+    selected.inputs = std::move(inputs);
+    selected.output = output;
     selected.least_input_rank = kImageRank;
-    selected.type = add.description.type;
-    selected.op = CreateAdd(add.description, &status);
-    if (selected.op == nullptr) return;
+    selected.type = type;
+    selected.op = std::move(op);
     selection_->operators.push_back(std::move(selected));
   }
 

@@ -12,7 +12,7 @@
 #include "delegate/core/output_stage.h"
 #include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
-#include "delegate/core/window_conv.h"
+#include "delegate/core/window_operator.h"
 
 namespace tf_pconv {
 namespace {

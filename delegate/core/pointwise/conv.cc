@@ -42,7 +42,7 @@ class ConvOfAnySize : public PatternConv {
   Status Resize(const ActivationShape& input) override {
     Geometry geometry;
     const Status status =
-        ComputeGeometry(ConvShape(description_), input, &geometry);
+        ComputeGeometry(WindowsOf(description_), input, &geometry);
     if (!status.ok()) return status;
     const ActivationShape& output = geometry.output;
     const bool few = int64_t{output.batch} * output.height * output.width <=
