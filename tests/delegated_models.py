@@ -54,6 +54,20 @@ class Conv:
         return y if self.activation is None else self.activation(y)
 
 
+def residual(rng):
+    """A block with a shortcut, and a pooling behind it."""
+    first = Conv(pattern_kernel(rng, 8, 64, 4), activation=tf.nn.relu)
+    second = Conv(pattern_kernel(rng, 64, 64, 4), bias=rng.normal(size=64))
+    last = Conv(pattern_kernel(rng, 64, 8, 2))
+
+    def function(x):
+        x = first(x)
+        x = tf.nn.relu(x + second(x))
+        return last(tf.nn.max_pool2d(x, 3, 2, "SAME"))
+
+    return function
+
+
 def convert(rng, function, shape, *, int8=False, pattern_format="dense"):
     """The `.tflite` of a function of one NHWC input of `shape`."""
     sparse = pattern_format == "sparse"

@@ -16,6 +16,7 @@ from delegated_models import (
     open_reference,
     pattern_kernel,
     random_input,
+    residual,
     run,
     without_activation,
 )
@@ -158,20 +159,6 @@ def test_regions_of_several_nodes(rng, capfd, pattern_format):
     assert nodes == (8 if pattern_format == "sparse" else 4)
     assert partitions == 2
     np.testing.assert_allclose(actual, run(open_reference(model), x), atol=1e-4)
-
-
-def residual(rng):
-    """A block with a shortcut, and a pooling behind it."""
-    first = Conv(pattern_kernel(rng, 8, 64, 4), activation=tf.nn.relu)
-    second = Conv(pattern_kernel(rng, 64, 64, 4), bias=rng.normal(size=64))
-    last = Conv(pattern_kernel(rng, 64, 8, 2))
-
-    def function(x):
-        x = first(x)
-        x = tf.nn.relu(x + second(x))
-        return last(tf.nn.max_pool2d(x, 3, 2, "SAME"))
-
-    return function
 
 
 @pytest.mark.parametrize("threads", [1, 2])

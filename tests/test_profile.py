@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from delegated_models import INTERPRETERS
+from delegated_models import INTERPRETERS, convert, residual
 from tflite_models import Conv, chain, pattern_weights
 
 import tf_pconv
@@ -67,6 +67,24 @@ def test_layers_are_described(rng):
     assert layer.operations.dense == 81 * 9 * CHANNELS**2
     assert layer.operations.executed == 81 * weights
     assert layer.bytes == 4 * (2 * 81 * CHANNELS + weights)
+
+
+def test_additions_and_poolings_are_layers_that_multiply_nothing(rng, capsys, tmp_path):
+    file = tmp_path / "residual.tflite"
+    file.write_bytes(convert(rng, residual(rng), (1, 12, 12, 8), pattern_format="fkw"))
+    dense = tf_pconv.lite.unpack(file.read_bytes())
+    profile = measure_profile(file.read_bytes(), dense, {"seconds": 0.0})
+    kinds = [layer.operator for layer in profile.layers]
+    assert kinds == ["PConv2D", "PConv2D", "ADD", "MAX_POOL_2D", "PConv2D"]
+    for layer in profile.layers:
+        assert layer.name
+        assert (layer.operations.executed > 0) == (layer.operator == "PConv2D")
+    add, pool = profile.layers[2:4]
+    assert add.bytes == 3 * 4 * 12 * 12 * 64
+    assert pool.bytes == 4 * (12 * 12 + 6 * 6) * 64
+    cli.main(["bench", "--model", str(file), "--profile", "--seconds", "0"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if "all 5 layers" in line]
+    assert "%" in rows[0].split()[-2:]
 
 
 def test_a_dense_file_that_the_delegate_takes_executes_no_zeros():

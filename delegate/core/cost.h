@@ -12,8 +12,13 @@ struct ConvCost {
   double speedup() const { return dense / ours; }
 };
 
-// Where no kernel can run, the reference is slower than any dense convolution.
+// Where no kernel can run, the reference is slower than any dense convolution;
+// only the ratio is known.
 inline constexpr ConvCost kReferenceCost = {1.0, 10.0};
+
+// What several threads spend on waking up, theirs and then the runtime's, where
+// a part of the graph runs in the delegate; in the time of one thread.
+double WakingNanoseconds(int threads);
 
 }  // namespace tf_pconv
 

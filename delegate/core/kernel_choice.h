@@ -2,8 +2,8 @@
 #define TF_PCONV_DELEGATE_CORE_KERNEL_CHOICE_H_
 
 // Choice among the kernels of a table: pointers to structs with a name, the
-// processor features they need and, but for depthwise convolutions, a group
-// size and the pixels of a tile. A null pointer ends a table. Kernels of faster
+// processor features they need and, where they run filter groups, a group size
+// and the pixels of a tile. A null pointer ends a table. Kernels of faster
 // instruction sets come later.
 
 #include <algorithm>

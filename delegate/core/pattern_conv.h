@@ -102,10 +102,6 @@ class PatternConv : public Operator {
 ConvCost PredictCost(const ConvDescription& description,
                      const ActivationShape& input);
 
-// What several threads spend on waking up, theirs and then the runtime's, where
-// a part of the graph runs in the delegate; in the time of one thread.
-double WakingNanoseconds(int threads);
-
 // How many times faster than dense it is expected to be at least, on any of
 // today's processors, whichever this is: what a file that is to run on all of
 // them has to go by.

@@ -126,9 +126,7 @@ class PthreadPool : public ThreadPool {
     return nullptr;
   }
 
-  void RunShare(int thread) {
-    task_(context_, Share(thread, threads_, queues_));
-  }
+  void RunShare(int thread) { task_(context_, Share(thread, queues_)); }
 
   void Work(Worker* worker) {
     while (WaitForCall(worker)) {
@@ -241,7 +239,7 @@ void RunTask(ThreadPool* pool, const WorkSizes& sizes, ThreadPool::Task task,
     queues[i] = WorkQueue(&stretches[i], 1);
     queues[i].Fill(sizes[i]);
   }
-  task(context, ThreadPool::Share(0, 1, queues));
+  task(context, ThreadPool::Share(0, queues));
 }
 
 }  // namespace tf_pconv

@@ -23,11 +23,9 @@ class ThreadPool {
   // item is one thread's.
   class Share {
    public:
-    Share(int thread, int threads, WorkQueue* queues)
-        : thread_(thread), threads_(threads), queues_(queues) {}
+    Share(int thread, WorkQueue* queues) : thread_(thread), queues_(queues) {}
 
     int thread() const { return thread_; }  // 0 is the caller
-    int threads() const { return threads_; }
 
     bool Take(int queue, int64_t most, WorkRange* taken) const {
       return queues_[queue].Take(thread_, most, taken);
@@ -35,7 +33,6 @@ class ThreadPool {
 
    private:
     const int thread_;
-    const int threads_;
     WorkQueue* const queues_;
   };
 

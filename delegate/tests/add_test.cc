@@ -82,7 +82,7 @@ TEST_P(AddTest, Int8IsTheRoundedSum) {
                            Case{{0.02f, -128}, {0.013f, 127}, {0.031f, -128}},
                            Case{{1.0f, 0}, {1.0f, 0}, {2.0f, 0}},
                            Case{{1e-3f, 0}, {40.0f, 5}, {20.0f, -5}},
-                           Case{{1e6f, 1}, {1e-6f, 0}, {1e-3f, 0}}}) {
+                           Case{{512.0f, 1}, {300.0f, 0}, {1.0f, 0}}}) {
     AddDescription description;
     description.type = DataType::kInt8;
     description.inputs[0] = test.a;
@@ -196,6 +196,8 @@ TEST(CreateAddTest, NonsenseIsRefused) {
   description.inputs[1] = {};
   description.output.scale = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THAT(refusal(description), testing::HasSubstr("of the output"));
+  description.output.scale = 1e-3f;
+  EXPECT_THAT(refusal(description), testing::HasSubstr("1000 times"));
 }
 
 }  // namespace

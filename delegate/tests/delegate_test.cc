@@ -265,6 +265,20 @@ TEST(DelegateTest, OtherAddsStayWithTheRuntime) {
   EXPECT_FALSE(taken(&without_input));
 }
 
+// The runtime computes what an ADD adds.
+TEST(DelegateTest, ADensifyThatAnAddReadsStaysWithTheRuntime) {
+  AddGraph graph;
+  const int sparse = graph.AddConstant<float>(
+      kTfLiteFloat32, {1, 4, 4, 1}, std::vector<float>(16, 1.0f));
+  const int dense = graph.AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
+  const int densify = graph.AddNode(kTfLiteBuiltinDensify, {sparse}, {dense});
+  graph.node(graph.add).inputs = graph.arrays().Ints({graph.output, dense});
+  Selection selection;
+  ASSERT_TRUE(SelectNodes(&graph.context(), TestOptions(), &selection).ok());
+  EXPECT_THAT(selection.nodes, testing::Not(testing::Contains(densify)));
+  EXPECT_THAT(selection.nodes, testing::Contains(graph.add));
+}
+
 // An int8 CONV_2D and a MAX_POOL_2D of its output.
 class MaxPoolGraph : public Conv2DGraph {
  public:

@@ -12,8 +12,8 @@ bool SameSizes(const TfLiteIntArray* a, const TfLiteIntArray* b) {
   return a->size == b->size && std::equal(a->data, a->data + a->size, b->data);
 }
 
-// Inputs of other shapes are broadcast, also those that an application may
-// resize to other shapes.
+// Inputs of other shapes are broadcast, also those that the file lets an
+// application resize.
 Status CheckShapes(const TfLiteTensor& a, const TfLiteTensor& b) {
   ActivationShape shape;
   const Status status = ReadActivationShape(a, kImageRank, &shape);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <new>
 #include <utility>
@@ -121,15 +122,19 @@ class Delegate {
     if (options_.log_level >= LogLevel::kVerbose) {
       Log("processor %s", ProcessorName().text);
       for (const SelectedNode& node : selection_.operators) {
-        Log("node %d runs kernel %s on %d threads, predicted gain %.2f",
-            node.node, node.op->kernel_name(), pool_->threads(),
-            node.cost.speedup());
+        char gain[32] = "";
+        if (node.cost.ours > 0) {
+          snprintf(gain, sizeof(gain), ", predicted gain %.2f",
+                   node.cost.speedup());
+        }
+        Log("node %d runs kernel %s on %d threads%s", node.node,
+            node.op->kernel_name(), pool_->threads(), gain);
       }
     }
     if (options_.log_level >= LogLevel::kInfo) {
-      for (const RefusedConv& conv : selection_.refused) {
-        Log("%s node %d stays with the runtime: %s", conv.operator_name,
-            conv.node, conv.reason.message());
+      for (const RefusedNode& refused : selection_.refused) {
+        Log("%s node %d stays with the runtime: %s", refused.operator_name,
+            refused.node, refused.reason.message());
       }
     }
   }

@@ -142,7 +142,7 @@ class Selector {
     if (status.ok()) {
       status = Take(graph_node.index, "PConv2D", FindCost(conv), conv);
     }
-    if (status.ok()) selection_->operators.back().is_custom = true;
+    if (status.ok()) selection_->operators.back().is_settled = true;
     return status;
   }
 
@@ -212,10 +212,12 @@ class Selector {
     if (!FindInputShape(conv, &input)) return {0.0, 1.0};
     ConvCost cost = PredictCost(conv.description, input);
     const TunedLayer* tuned = FindTuned(conv);
-    if (tuned != nullptr && tuned->gain > 0) {
-      cost.dense = tuned->gain * cost.ours;
-    }
+    if (HasMeasuredGain(tuned)) cost.dense = tuned->gain * cost.ours;
     return cost;
+  }
+
+  static bool HasMeasuredGain(const TunedLayer* tuned) {
+    return tuned != nullptr && tuned->gain > 0;
   }
 
   Status Take(int node, const char* name, const ConvCost& cost,
@@ -230,6 +232,7 @@ class Selector {
     selected.type = conv.description.type();
     selected.weight_bytes = WeightBytes(conv);
     selected.cost = cost;
+    selected.is_settled = HasMeasuredGain(FindTuned(conv));
     Status status;
     selected.op = Create(node, conv, &status);
     if (selected.op == nullptr) return status;
@@ -340,7 +343,7 @@ class Selector {
     if (threads_ == 1) return;
     struct Part {
       ConvCost cost;
-      bool must_run;
+      bool is_settled;
     };
     std::vector<SelectedNode>& operators = selection_->operators;
     const std::vector<size_t> part_of = FindParts();
@@ -350,12 +353,12 @@ class Selector {
       Part& part = parts[part_of[i]];
       part.cost.dense += operators[i].cost.dense;
       part.cost.ours += operators[i].cost.ours;
-      part.must_run |= operators[i].is_custom;
+      part.is_settled |= operators[i].is_settled;
     }
     std::vector<SelectedNode> kept;
     for (size_t i = 0; i < operators.size(); ++i) {
       const Part& part = parts[part_of[i]];
-      if (part.must_run || part.cost.speedup() >= options_.min_speedup) {
+      if (part.is_settled || part.cost.speedup() >= options_.min_speedup) {
         kept.push_back(std::move(operators[i]));
         continue;
       }
@@ -416,7 +419,8 @@ class Selector {
         if (reads == 0) continue;
         is_read = true;
         only_by_taken &= IsTakenOperator(reader.index) && reads == 1 &&
-                         TensorAt(reader.node->inputs, 1) == output;
+                         TensorAt(reader.node->inputs, 1) == output &&
+                         !IsReadByTaken(output);
       }
       if (is_read && only_by_taken) densify_.push_back(densify.index);
     }

@@ -30,16 +30,16 @@ struct SelectedNode {
   DataType type = DataType::kFloat32;
   // Of convolutions; 0 of others.
   size_t weight_bytes = 0;
-  // The runtime cannot run it.
-  bool is_custom = false;
-  // Predicted, or measured by a tuner; of others than convolutions next to
-  // nothing.
-  ConvCost cost = {1.0, 1.0};
+  // Its part of the graph is taken: the runtime cannot run it, or its gain on
+  // as many threads was measured.
+  bool is_settled = false;
+  // Predicted, or measured by a tuner; of convolutions.
+  ConvCost cost = {0.0, 0.0};
   std::unique_ptr<Operator> op;
 };
 
-// A convolution that stays with the runtime.
-struct RefusedConv {
+// A node that stays with the runtime.
+struct RefusedNode {
   int node = 0;
   const char* operator_name = "";
   Status reason;
@@ -52,7 +52,7 @@ struct Selection {
   // whose result no other node reads.
   std::vector<int> nodes;
   std::vector<SelectedNode> operators;
-  std::vector<RefusedConv> refused;
+  std::vector<RefusedNode> refused;
 };
 
 // Decides on each node of the graph: by `tuning` where that knows the

@@ -6,7 +6,7 @@
 
 #include "delegate/core/alignment.h"
 #include "delegate/core/cpu.h"
-#include "delegate/tflite/conv_node.h"
+#include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
 namespace {

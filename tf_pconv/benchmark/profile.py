@@ -23,6 +23,7 @@ from tf_pconv.lite.flatbuffer import items, parse, schema, text
 from tf_pconv.lite.inspection import layer_names
 
 _LEAST_RUNS = 10
+_NO_WEIGHTS = Operations(dense=0, executed=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,18 +34,19 @@ class LayerTime:
     other threads and on rows that move to the beginning of their buffer.
 
     Attributes:
-        name: As in `inspect`.
-        operator: `PConv2D`, `CONV_2D`...
+        name: As in `inspect`; of an operator without weights that of its output.
+        operator: `PConv2D`, `CONV_2D`, `ADD`...
         kernel: Name of the kernel.
         input_shape: NHWC.
         output_shape: NHWC.
         ms: All that it takes.
         pack_ms: Finding the inputs of tiles and packing them.
         multiply_ms: Multiplying; of int8 with the output stage: bias, requantisation, activation.
-            Depthwise kernels store their outputs here as well.
+            Depthwise kernels store their outputs here as well, and operators without weights do
+            everything here.
         store_ms: Storing outputs; of float32 with bias and activation.
         operations: Its multiply-adds.
-        bytes: Of its input, its output and the weights that are not pruned, each once.
+        bytes: Of its inputs, its output and the weights that are not pruned, each once.
     """
 
     name: str
@@ -156,10 +158,17 @@ def _run(model: bytes, path: pathlib.Path, settings: Settings) -> tuple[float, f
 def _layers(graph: Graph, dense: Any, regions: Sequence[dict[str, Any]]) -> dict[int, LayerTime]:
     """Returns the layers of regions by their nodes."""
     entries = [layer for region in regions for layer in region["layers"]]
-    names = layer_names([_weights_name(graph, entry["node"]) for entry in entries])
     counts = operations_by_output(dense, [(0, entry["output"]) for entry in entries])
+    names = layer_names(
+        [
+            _weights_name(graph, entry["node"]) if (0, entry["output"]) in counts else entry["name"]
+            for entry in entries
+        ]
+    )
     return {
-        entry["node"]: _layer(name, entry, _item_bytes(graph, entry), counts[0, entry["output"]])
+        entry["node"]: _layer(
+            name, entry, _item_bytes(graph, entry), counts.get((0, entry["output"]), _NO_WEIGHTS)
+        )
         for name, entry in zip(names, entries, strict=True)
     }
 
@@ -168,6 +177,7 @@ def _layer(
     name: str, entry: Mapping[str, Any], item_bytes: int, operations: Operations
 ) -> LayerTime:
     source, output = tuple(entry["input_shape"]), tuple(entry["output_shape"])
+    sources = 2 if entry["operator"] == "ADD" else 1
     weights = operations.executed // math.prod(output[:3])
     return LayerTime(
         name=name,
@@ -180,7 +190,7 @@ def _layer(
         multiply_ms=entry["multiply_ns"] / 1e6,
         store_ms=entry["store_ns"] / 1e6,
         operations=operations,
-        bytes=item_bytes * (math.prod(source) + math.prod(output) + weights),
+        bytes=item_bytes * (sources * math.prod(source) + math.prod(output) + weights),
     )
 
 

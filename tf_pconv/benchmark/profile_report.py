@@ -75,12 +75,15 @@ def _cells(
     seconds = 1e-3 * sum(layer.ms for layer in layers)
     if seconds == 0:
         return times
-    executed = sum(layer.operations.executed for layer in layers)
+    working = [layer for layer in layers if layer.operations.executed > 0]
+    if not working:
+        return times
+    executed = sum(layer.operations.executed for layer in working)
     # What the peaks would need; nothing where one is not known.
-    peaks = [comparison.peaks.multiply_adds.get(layer.kernel) for layer in layers]
+    peaks = [comparison.peaks.multiply_adds.get(layer.kernel) for layer in working]
     least = sum(
         layer.operations.executed / peak
-        for layer, peak in zip(layers, peaks, strict=True)
+        for layer, peak in zip(working, peaks, strict=True)
         if peak is not None
     )
     share = f"{100 * least / comparison.threads / seconds:.1f} %" if all(peaks) else ""

@@ -17,6 +17,15 @@ namespace {
 // What a thread takes at once.
 constexpr size_t kItemBytes = 8192;
 
+// A unit of the input in units of the output.
+double RatioOf(const AddDescription::Quantization& input,
+               const AddDescription::Quantization& output) {
+  return double(input.scale) / double(output.scale);
+}
+
+// Sums of larger units leave the range of the kernel's numbers.
+constexpr double kLargestRatio = 512.0;
+
 // What differs between the types: the arguments of the kernel.
 class Int8Sum {
  public:
@@ -29,10 +38,7 @@ class Int8Sum {
     double offset = 0.5 + output.zero_point;
     for (int i = 0; i < 2; ++i) {
       const AddDescription::Quantization& input = description.inputs[i];
-      // With this ratio every value but 0 is cut off.
-      constexpr double kLargestRatio = 512.0;
-      const double ratio =
-          std::min(double(input.scale) / double(output.scale), kLargestRatio);
+      const double ratio = RatioOf(input, output);
       offset -= ratio * input.zero_point;
       // The kernel multiplies bytes that are the highest of 32 bits.
       args_.multipliers[i] = static_cast<float>(std::ldexp(ratio, -24));
@@ -194,6 +200,15 @@ std::unique_ptr<Operator> CreateAdd(const AddDescription& description,
   *status = Check("the first input", description.inputs[0]);
   if (status->ok()) *status = Check("the second input", description.inputs[1]);
   if (status->ok()) *status = Check("the output", description.output);
+  for (const AddDescription::Quantization& input : description.inputs) {
+    const double ratio = RatioOf(input, description.output);
+    if (status->ok() && ratio > kLargestRatio) {
+      *status = Status::Error(
+          "the scale of an input is %g times that of the output; accepted is "
+          "up to %g",
+          ratio, kLargestRatio);
+    }
+  }
   if (!status->ok()) return nullptr;
   const AddKernel* kernel = FastestKernel(native::kAddKernels, CpuFeatures());
   if (kernel == nullptr) {
