@@ -63,9 +63,9 @@ def load_delegate(options: Mapping[str, Any] | None = None) -> Any:
             - `tuning`: Path of a tuning file, see `tf_pconv.lite.tune`. Default: none.
             - `profile`: Path of a `.json` file to which the delegate writes, when it is destroyed,
               where the time went; see `docs/delegate.md`. Default: none.
-            - `min_speedup`: Predicted gain from which convolutions, and on several threads connected
-              parts of the graph, are taken from the runtime, at least 0; 0 takes all that can be.
-              Default: 1.1. `PConv2D` is always taken.
+            - `min_speedup`: Predicted gain from which convolutions, and on several threads
+              connected parts of the graph, are taken from the runtime, at least 0; 0 takes all
+              that can be. Default: 1.1. `PConv2D` is always taken.
             - `require_delegation`: True makes a model of which nothing is delegated an error.
               Default: False.
             - `log_level`: What is written to the standard error: "none"; "info", what was
