@@ -268,8 +268,8 @@ TEST(DelegateTest, OtherAddsStayWithTheRuntime) {
 // The runtime computes what an ADD adds.
 TEST(DelegateTest, ADensifyThatAnAddReadsStaysWithTheRuntime) {
   AddGraph graph;
-  const int sparse = graph.AddConstant<float>(
-      kTfLiteFloat32, {1, 4, 4, 1}, std::vector<float>(16, 1.0f));
+  const int sparse = graph.AddConstant<float>(kTfLiteFloat32, {1, 4, 4, 1},
+                                              std::vector<float>(16, 1.0f));
   const int dense = graph.AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
   const int densify = graph.AddNode(kTfLiteBuiltinDensify, {sparse}, {dense});
   graph.node(graph.add).inputs = graph.arrays().Ints({graph.output, dense});
