@@ -30,9 +30,7 @@ def quantize_function(target: Target) -> Iterator[str]:
     yield f"  const {t.float_vector} away = {away};"
     halves = t("multiply_add", t("to_float", "sum"), "multiplier", "away")
     yield f"  const {t.float_vector} halves = {halves};"
-    yield "  // Far above all outputs, and still an int."
-    limited = t("min_float", "halves", t("splat_float", "65536.0f"))
-    yield f"  return {t('floor_to_int', limited)};"
+    yield f"  return {t('floor_to_int', 'halves')};"
     yield "}"
     yield ""
     arguments = (

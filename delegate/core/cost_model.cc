@@ -14,6 +14,7 @@
 #include "delegate/core/int8/patch.h"
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
+#include "delegate/core/output_stage.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pointwise/cost.h"
 
@@ -170,6 +171,9 @@ ConvCost PredictOn(uint32_t features, const ConvDescription& description,
   if (!CheckDescription(description).ok() ||
       !ComputeGeometry(WindowsOf(description), input, &geometry).ok()) {
     return {1.0, std::numeric_limits<double>::infinity()};
+  }
+  if (description.type() == DataType::kInt8 && !HalvesFitInt32(description)) {
+    return kReferenceCost;
   }
   return CostOn(features, description, geometry);
 }

@@ -60,6 +60,25 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
   return stage;
 }
 
+bool HalvesFitInt32(const ConvDescription& description) {
+  constexpr double kLargestProduct = 128 * 255;  // the zero point subtracted
+  const int taps =
+      description.depthwise != nullptr
+          ? kKernelTaps
+          : description.channels() * description.weights->entries();
+  const Int8OutputStage stage = MakeInt8OutputStage(description);
+  for (int filter = 0; filter < description.filters(); ++filter) {
+    const double bias = description.int32_bias == nullptr
+                            ? 0.0
+                            : std::abs(double(description.int32_bias[filter]));
+    // Sums wrap around, and are rounded to a float.
+    constexpr double kInt32 = std::numeric_limits<int32_t>::max();
+    const double sum = std::min(kLargestProduct * taps + bias, kInt32);
+    if (sum * stage.multipliers[filter] > 0.999 * kInt32) return false;
+  }
+  return true;
+}
+
 int8_t Requantize(const Int8OutputStage& stage, int filter, int32_t sum) {
   const float low = static_cast<float>(stage.min - stage.zero_point);
   const float high = static_cast<float>(stage.max - stage.zero_point);

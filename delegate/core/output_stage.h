@@ -40,6 +40,11 @@ struct Int8Range {
 };
 Int8Range QuantizedRange(Activation activation, float scale, int zero_point);
 
+// Whether the halves of every sum are an int32, on which kernels rely. Outputs
+// whose scale is some ten thousand times smaller than that of the products may
+// have others.
+bool HalvesFitInt32(const ConvDescription& description);
+
 Int8OutputStage MakeInt8OutputStage(const ConvDescription& description);
 
 FloatRange ActivationRange(Activation activation);

@@ -16,6 +16,7 @@
 #include "delegate/core/int8/tiling.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/kernel_names.h"
+#include "delegate/core/output_stage.h"
 #include "delegate/core/pointwise/conv.h"
 #include "delegate/core/pointwise/float_conv.h"
 #include "delegate/core/pointwise/int8_conv.h"
@@ -162,6 +163,9 @@ std::unique_ptr<PatternConv> PatternConv::Create(
     Status* status) {
   *status = CheckDescription(description);
   if (!status->ok()) return nullptr;
+  if (description.type() == DataType::kInt8 && !HalvesFitInt32(description)) {
+    return CreateReferenceConv(description);
+  }
   auto conv = MakeForProcessor(description, options, status);
   if (conv != nullptr || !status->ok()) return conv;
   return CreateReferenceConv(description);

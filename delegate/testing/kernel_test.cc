@@ -266,7 +266,6 @@ TEST_P(Int8KernelTest, SumsAtTheirLimits) {
   }
 }
 
-// Also those that no int32 holds.
 TEST_P(Int8KernelTest, OutputsFarOutsideTheRangeAreClamped) {
   for (uint32_t seed : {1, 2, 4}) {
     for (float output_scale : {1e-5f, 1e-12f}) {

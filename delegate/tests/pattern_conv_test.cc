@@ -21,6 +21,7 @@
 #include "delegate/core/kernel_names.h"
 #include "delegate/core/pointwise/conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
+#include "delegate/core/reference.h"
 #include "delegate/testing/conv_check.h"
 #include "delegate/testing/random_conv.h"
 #include "delegate/testing/row_ranges.h"
@@ -393,6 +394,32 @@ TEST(ResizeTest, RefusesWhatDoesNotFit) {
               std::string::npos);
     // A refused shape changes nothing.
     EXPECT_EQ(conv->output_shape().height, 1);
+  }
+}
+
+// Kernels turn halves of outputs into int32.
+TEST(PatternConvTest, OutputsFarOutsideInt32AreOfTheReference) {
+  for (const float output_scale : {1e-3f, 1e-12f}) {
+    RandomConvOptions options;
+    options.type = DataType::kInt8;
+    options.channels = 300;
+    options.extreme_weights = true;
+    options.output_scale = output_scale;
+    const RandomConv random(options);
+    Status status;
+    const auto conv = PatternConv::Create(random.description(), {}, &status);
+    ASSERT_TRUE(status.ok()) << status.message();
+    const bool is_reference =
+        conv->kernel_name() == std::string(kReferenceKernelName);
+    if (CpuFeatures() != 0) {
+      EXPECT_EQ(is_reference, output_scale < 1e-6f);
+    }
+    // All inputs as large as can be, and of one sign.
+    const ActivationShape shape = {1, 4, 4, 300};
+    const TensorBytes input = BytesOf(std::vector<int8_t>(16 * 300, 127));
+    const auto reference = CreateReferenceConv(random.description());
+    EXPECT_TRUE(RunGuarded(DataType::kInt8, conv.get(), shape, input) ==
+                RunGuarded(DataType::kInt8, reference.get(), shape, input));
   }
 }
 

@@ -75,8 +75,9 @@ class Int8Finish {
     kernel_.finish(&args);
     for (int row = begin; row < end; ++row) {
       if (filters[row] < 0) continue;
-      // Halves reach from INT_MIN to 65536.
-      const int32_t rounded = (std::max(sums[row - begin], -65536) + 1) >> 1;
+      // Halves may be any int32.
+      const int32_t rounded =
+          (std::clamp(sums[row - begin], -65536, 65536) + 1) >> 1;
       output[filters[row]] = static_cast<int8_t>(
           std::clamp(rounded + stage_.zero_point, stage_.min, stage_.max));
     }
