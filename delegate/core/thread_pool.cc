@@ -154,20 +154,25 @@ class PthreadPool : public ThreadPool {
 
   // Waits until the worker is called. False where the pool ends.
   bool WaitForCall(Worker* worker) {
-    for (int spin = 0; spin < kWorkerSpins; ++spin) {
-      if (IsCalled(*worker) && Begin(worker)) return true;
-      Pause();
+    for (;;) {
+      for (int spin = 0; spin < kWorkerSpins; ++spin) {
+        if (IsCalled(*worker) && Begin(worker)) return true;
+        Pause();
+      }
+      MutexLock lock(&mutex_);
+      // Before the state is looked at again: who calls looks the other way
+      // round.
+      ++sleeping_;
+      bool begun = Begin(worker);
+      if (!begun && !ending_) {
+        pthread_cond_wait(&called_, &mutex_);
+        begun = Begin(worker);
+      }
+      --sleeping_;
+      if (begun) return true;
+      if (ending_) return false;
+      // Too late for what it was called for; the next call will soon follow.
     }
-    MutexLock lock(&mutex_);
-    // Before the state is looked at again: who calls looks the other way round.
-    ++sleeping_;
-    bool begun = Begin(worker);
-    while (!begun && !ending_) {
-      pthread_cond_wait(&called_, &mutex_);
-      begun = Begin(worker);
-    }
-    --sleeping_;
-    return begun;
   }
 
   static bool IsCalled(const Worker& worker) {
