@@ -13,9 +13,10 @@
 namespace tf_pconv {
 namespace {
 
-// How often a worker looks whether it is called before it sleeps. Layers follow
-// each other within microseconds, which is less than it takes to wake a thread.
-constexpr int kWorkerSpins = 2000;
+// How often a worker looks whether it is called before it sleeps: some hundred
+// microseconds on x86. Waking it takes tens of them, in which the caller works
+// alone; what the runtime does between two regions often takes less than that.
+constexpr int kWorkerSpins = 10000;
 // How often the caller looks whether a worker has finished: that has only what
 // it took last to do, and the caller nothing else.
 constexpr int kCallerSpins = 20000;
