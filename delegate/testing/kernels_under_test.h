@@ -6,32 +6,24 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "delegate/core/cpu.h"
 #include "delegate/core/kernel_choice.h"
 #include "delegate/testing/kernel_test.h"
+#include "delegate/testing/named_kernels.h"
 
 namespace tf_pconv {
 
-// All kernels of a list: on emulated intrinsics, and once more as they are
-// where this processor can run them. Their names say which is which.
+// All kernels of a list, each twice where this processor can run them.
 template <typename Kernel, typename Make>
 std::vector<TestedKernels> EachKernel(const Kernel* const* native,
                                       const Kernel* const* emulated,
                                       Make make) {
   std::vector<TestedKernels> all;
-  const auto add = [&](const Kernel* kernel, const char* way) {
-    TestedKernels tested = make(kernel);
-    tested.name = kernel->name;
-    for (char& c : tested.name) c = c == '-' ? '_' : c;
-    tested.name += way;
-    all.push_back(std::move(tested));
-  };
-  for (; *native != nullptr; ++native, ++emulated) {
-    if (CanRun(**native, CpuFeatures())) add(*native, "_native");
-    add(*emulated, "_emulated");
+  for (const auto& named : NamedKernels(native, emulated)) {
+    all.push_back(make(named.kernel));
+    all.back().name = named.name;
   }
   return all;
 }

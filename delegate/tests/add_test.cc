@@ -15,34 +15,13 @@
 #include <vector>
 
 #include "delegate/core/add/kernel_table.h"
-#include "delegate/core/cpu.h"
-#include "delegate/core/kernel_choice.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/guarded_buffer.h"
+#include "delegate/testing/named_kernels.h"
 #include "delegate/testing/random_conv.h"
 
 namespace tf_pconv {
 namespace {
-
-struct Tested {
-  std::string name;
-  const AddKernel* kernel;
-};
-
-std::vector<Tested> AllTested() {
-  std::vector<Tested> all;
-  const auto add = [&all](const AddKernel* kernel, const char* way) {
-    Tested tested = {std::string(kernel->name) + way, kernel};
-    std::replace(tested.name.begin(), tested.name.end(), '-', '_');
-    all.push_back(tested);
-  };
-  for (int i = 0; native::kAddKernels[i] != nullptr; ++i) {
-    const AddKernel* kernel = native::kAddKernels[i];
-    if (CanRun(*kernel, CpuFeatures())) add(kernel, "_native");
-    add(emulated::kAddKernels[i], "_emulated");
-  }
-  return all;
-}
 
 // Runs rows of an addition whose buffers end where an inaccessible page begins.
 template <typename Value>
@@ -62,7 +41,7 @@ std::vector<Value> Sum(const Operator& add, const std::vector<Value>& a,
   return values;
 }
 
-class AddTest : public testing::TestWithParam<Tested> {
+class AddTest : public testing::TestWithParam<NamedKernel<AddKernel>> {
  protected:
   // What each output should be, before rounding and clamping.
   static double Exact(const AddDescription& description, int8_t a, int8_t b) {
@@ -177,7 +156,9 @@ TEST_P(AddTest, RangesOfRowsGiveTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Add, AddTest, testing::ValuesIn(AllTested()),
+INSTANTIATE_TEST_SUITE_P(Add, AddTest,
+                         testing::ValuesIn(NamedKernels(native::kAddKernels,
+                                                        emulated::kAddKernels)),
                          [](const auto& info) { return info.param.name; });
 
 TEST(CreateAddTest, NonsenseIsRefused) {

@@ -12,35 +12,14 @@
 #include <string>
 #include <vector>
 
-#include "delegate/core/cpu.h"
-#include "delegate/core/kernel_choice.h"
 #include "delegate/core/max_pool/kernel_table.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/guarded_buffer.h"
+#include "delegate/testing/named_kernels.h"
 #include "delegate/testing/random_conv.h"
 
 namespace tf_pconv {
 namespace {
-
-struct Tested {
-  std::string name;
-  const MaxPoolKernel* kernel;
-};
-
-std::vector<Tested> AllTested() {
-  std::vector<Tested> all;
-  const auto add = [&all](const MaxPoolKernel* kernel, const char* way) {
-    Tested tested = {std::string(kernel->name) + way, kernel};
-    std::replace(tested.name.begin(), tested.name.end(), '-', '_');
-    all.push_back(tested);
-  };
-  for (int i = 0; native::kMaxPoolKernels[i] != nullptr; ++i) {
-    const MaxPoolKernel* kernel = native::kMaxPoolKernels[i];
-    if (CanRun(*kernel, CpuFeatures())) add(kernel, "_native");
-    add(emulated::kMaxPoolKernels[i], "_emulated");
-  }
-  return all;
-}
 
 size_t ValuesOf(const ActivationShape& shape) {
   return size_t(shape.batch) * shape.height * shape.width * shape.channels;
@@ -98,7 +77,7 @@ std::vector<Value> Expected(const MaxPoolDescription& description,
   return values;
 }
 
-class MaxPoolTest : public testing::TestWithParam<Tested> {
+class MaxPoolTest : public testing::TestWithParam<NamedKernel<MaxPoolKernel>> {
  protected:
   template <typename Value>
   void Check(MaxPoolDescription description, ActivationShape in,
@@ -196,8 +175,11 @@ TEST_P(MaxPoolTest, RangesOfRowsGiveTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(MaxPool, MaxPoolTest, testing::ValuesIn(AllTested()),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    MaxPool, MaxPoolTest,
+    testing::ValuesIn(NamedKernels(native::kMaxPoolKernels,
+                                   emulated::kMaxPoolKernels)),
+    [](const auto& info) { return info.param.name; });
 
 TEST(CreateMaxPoolTest, WhatHasNoKernelIsRefused) {
   const auto refusal = [](const MaxPoolDescription& description) {
