@@ -8,7 +8,7 @@ from kernel_list import MaxPoolKernel, symbol
 from statements import define, indent
 from targets import Target
 
-_SIDES = (2, 3)  # kMaxPoolSides
+_SIDES = (2, 3)  # from kMaxPoolLeastSide on
 
 
 def functions(target: Target, kernels: Sequence[MaxPoolKernel]) -> Iterator[str]:

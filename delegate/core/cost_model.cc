@@ -172,9 +172,7 @@ ConvCost PredictOn(uint32_t features, const ConvDescription& description,
       !ComputeGeometry(WindowsOf(description), input, &geometry).ok()) {
     return {1.0, std::numeric_limits<double>::infinity()};
   }
-  if (description.type() == DataType::kInt8 && !HalvesFitInt32(description)) {
-    return kReferenceCost;
-  }
+  if (!HalvesFitInt32(description)) return kReferenceCost;
   return CostOn(features, description, geometry);
 }
 

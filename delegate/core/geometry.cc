@@ -60,7 +60,7 @@ Status ComputeGeometry(const WindowShape& windows, const ActivationShape& input,
         input.batch, input.height, input.width, input.channels);
   }
   if (input.channels != windows.channels) {
-    return Status::Error("input has %d channels; the weights are for %d",
+    return Status::Error("input has %d channels; expected are %d",
                          input.channels, windows.channels);
   }
   Geometry result;

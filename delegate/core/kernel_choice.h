@@ -75,14 +75,22 @@ std::vector<const Kernel*> FastestKernels(const Kernel* const* table,
                         [](const Kernel&) { return true; });
 }
 
-// The fastest of a table with one kernel for each instruction set, or null.
-template <typename Kernel>
-const Kernel* FastestKernel(const Kernel* const* table, uint32_t features) {
+// The fastest of those accepted of a table with one kernel for each instruction
+// set, or null.
+template <typename Kernel, typename Accepts>
+const Kernel* FastestKernel(const Kernel* const* table, uint32_t features,
+                            Accepts accepts) {
   const Kernel* fastest = nullptr;
   for (; *table != nullptr; ++table) {
-    if (CanRun(**table, features)) fastest = *table;
+    if (CanRun(**table, features) && accepts(**table)) fastest = *table;
   }
   return fastest;
+}
+
+// Among all of the table.
+template <typename Kernel>
+const Kernel* FastestKernel(const Kernel* const* table, uint32_t features) {
+  return FastestKernel(table, features, [](const Kernel&) { return true; });
 }
 
 // A kernel and those accepted that differ from it in nothing but a smaller

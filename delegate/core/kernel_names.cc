@@ -147,9 +147,13 @@ Status UnusableKernel(const char* name, const ConvDescription& description) {
   VisitTables(description, [&](const auto* const* table) {
     const auto* known = FindKernel(table, name);
     if (known == nullptr) return;
-    reason = CanRun(*known, CpuFeatures())
-                 ? "does not compute these strides"
-                 : "needs instructions that this processor lacks";
+    if (!CanRun(*known, CpuFeatures())) {
+      reason = "needs instructions that this processor lacks";
+    } else if (!HalvesFitInt32(description)) {
+      reason = "does not compute outputs of this scale";
+    } else {
+      reason = "does not compute these strides";
+    }
   });
   return Status::Error(
       "kernel \"%s\" %s; accepted for this convolution on this processor: %s",

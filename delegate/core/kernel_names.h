@@ -9,6 +9,7 @@
 #include "delegate/core/gemv/kernel.h"
 #include "delegate/core/int8/kernel.h"
 #include "delegate/core/int8/patch.h"
+#include "delegate/core/output_stage.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/status.h"
 
@@ -16,11 +17,12 @@ namespace tf_pconv {
 
 // Whether a kernel computes the convolution at all.
 template <typename Kernel>
-bool Fits(const Kernel&, const ConvDescription&) {
-  return true;
+bool Fits(const Kernel&, const ConvDescription& description) {
+  return HalvesFitInt32(description);
 }
 inline bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
-  return RunsStrides(kernel, description.stride_height,
+  return HalvesFitInt32(description) &&
+         RunsStrides(kernel, description.stride_height,
                      description.stride_width);
 }
 

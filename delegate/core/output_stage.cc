@@ -10,6 +10,18 @@ namespace {
 // With this multiplier of halves, every sum but 0 is cut off.
 constexpr double kLargestMultiplier = 512.0;
 
+// Products of a sum, at most.
+int MostTaps(const ConvDescription& description) {
+  if (description.depthwise != nullptr) return kKernelTaps;
+  const PatternWeights& weights = *description.weights;
+  uint32_t kernels = 0;
+  for (int group = 0; group < weights.groups(); ++group) {
+    kernels = std::max(
+        kernels, weights.group_begin[group + 1] - weights.group_begin[group]);
+  }
+  return static_cast<int>(kernels) * weights.entries();
+}
+
 }  // namespace
 
 FloatRange ActivationRange(Activation activation) {
@@ -61,11 +73,9 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
 }
 
 bool HalvesFitInt32(const ConvDescription& description) {
+  if (description.type() != DataType::kInt8) return true;
   constexpr double kLargestProduct = 128 * 255;  // the zero point subtracted
-  const int taps =
-      description.depthwise != nullptr
-          ? kKernelTaps
-          : description.channels() * description.weights->entries();
+  const int taps = MostTaps(description);
   const Int8OutputStage stage = MakeInt8OutputStage(description);
   for (int filter = 0; filter < description.filters(); ++filter) {
     const double bias = description.int32_bias == nullptr

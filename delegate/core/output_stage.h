@@ -40,9 +40,9 @@ struct Int8Range {
 };
 Int8Range QuantizedRange(Activation activation, float scale, int zero_point);
 
-// Whether the halves of every sum are an int32, on which kernels rely. Outputs
-// whose scale is some ten thousand times smaller than that of the products may
-// have others.
+// Whether the halves of every sum are an int32, on which kernels rely; float32
+// has none. Others are there only where outputs have a scale far below that of
+// the products, so that nearly all of them are clamped.
 bool HalvesFitInt32(const ConvDescription& description);
 
 Int8OutputStage MakeInt8OutputStage(const ConvDescription& description);

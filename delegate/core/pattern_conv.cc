@@ -163,7 +163,8 @@ std::unique_ptr<PatternConv> PatternConv::Create(
     Status* status) {
   *status = CheckDescription(description);
   if (!status->ok()) return nullptr;
-  if (description.type() == DataType::kInt8 && !HalvesFitInt32(description)) {
+  const bool is_named = IsSet(options.kernel) || IsSet(options.tuning.kernel);
+  if (!is_named && !HalvesFitInt32(description)) {
     return CreateReferenceConv(description);
   }
   auto conv = MakeForProcessor(description, options, status);

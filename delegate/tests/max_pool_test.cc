@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "delegate/core/cpu.h"
 #include "delegate/core/max_pool/kernel_table.h"
 #include "delegate/core/thread_pool.h"
 #include "delegate/testing/guarded_buffer.h"
@@ -147,6 +148,32 @@ TEST_P(MaxPoolTest, ActivationsClamp) {
   EXPECT_EQ(output[128], 40);
 }
 
+TEST_P(MaxPoolTest, ActivationsClampFloats) {
+  MaxPoolDescription description;
+  description.channels = 16;
+  description.activation = Activation::kRelu6;
+  const auto pool = CreateMaxPool(description, *GetParam().kernel);
+  ASSERT_TRUE(pool->Resize({1, 2, 4, 16}).ok());
+  std::vector<float> input(2 * 4 * 16, -3.0f);
+  std::fill_n(&input[16 * 2], 16, 7.0f);
+  const std::vector<float> output = Pool(*pool, input, {0, 1});
+  EXPECT_EQ(output[0], 0.0f);
+  EXPECT_EQ(output[16], 6.0f);
+}
+
+TEST_P(MaxPoolTest, NoNumbersDoNotCount) {
+  MaxPoolDescription description;
+  description.channels = 16;
+  const auto pool = CreateMaxPool(description, *GetParam().kernel);
+  ASSERT_TRUE(pool->Resize({1, 2, 2, 16}).ok());
+  for (int pixel = 0; pixel < 4; ++pixel) {
+    std::vector<float> input(4 * 16, 1.5f);
+    std::fill_n(&input[16 * pixel], 16,
+                std::numeric_limits<float>::quiet_NaN());
+    EXPECT_EQ(Pool(*pool, input, {0, 1}), std::vector<float>(16, 1.5f));
+  }
+}
+
 // Ranges of rows, in a batch and on several threads, are parts of the whole.
 TEST_P(MaxPoolTest, RangesOfRowsGiveTheSame) {
   MaxPoolDescription description;
@@ -180,6 +207,17 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(NamedKernels(native::kMaxPoolKernels,
                                    emulated::kMaxPoolKernels)),
     [](const auto& info) { return info.param.name; });
+
+TEST(CreateMaxPoolTest, ShortVectorsRunWhatLongOnesCannot) {
+  if ((CpuFeatures() & kAvx2) == 0) GTEST_SKIP() << "no kernel runs here";
+  MaxPoolDescription description;
+  description.type = DataType::kInt8;
+  description.channels = 32;
+  Status status;
+  const auto pool = CreateMaxPool(description, &status);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_STREQ(pool->kernel_name(), "max-pool-avx2");
+}
 
 TEST(CreateMaxPoolTest, WhatHasNoKernelIsRefused) {
   const auto refusal = [](const MaxPoolDescription& description) {

@@ -413,6 +413,11 @@ TEST(PatternConvTest, OutputsFarOutsideInt32AreOfTheReference) {
         conv->kernel_name() == std::string(kReferenceKernelName);
     if (CpuFeatures() != 0) {
       EXPECT_EQ(is_reference, output_scale < 1e-6f);
+      PatternConvOptions options;
+      options.kernel = native::kInt8Kernels[0]->name;
+      const auto named =
+          PatternConv::Create(random.description(), options, &status);
+      EXPECT_EQ(named == nullptr, is_reference);
     }
     // All inputs as large as can be, and of one sign.
     const ActivationShape shape = {1, 4, 4, 300};

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "delegate/core/kernel_names.h"
+#include "delegate/core/output_stage.h"
 #include "delegate/tflite/add_node.h"
 #include "delegate/tflite/conv_node.h"
 #include "delegate/tflite/max_pool_node.h"
@@ -15,8 +16,6 @@ namespace {
 
 // Stands, in predictions, for a side that is not known yet.
 constexpr int kAssumedSide = 32;
-
-constexpr char kAdd[] = "ADD";
 
 struct GraphNode {
   int index;
@@ -197,10 +196,11 @@ class Selector {
   }
 
   // What was measured of the convolution, or null. It does not hold for a
-  // kernel that the options name.
+  // kernel that the options name, nor for the reference.
   const TunedLayer* FindTuned(const ConvNode& conv) const {
     ActivationShape input;
-    if (options_.kernel[0] != '\0' || !FindInputShape(conv, &input)) {
+    if (options_.kernel[0] != '\0' || !HalvesFitInt32(conv.description) ||
+        !FindInputShape(conv, &input)) {
       return nullptr;
     }
     return tuning_.Find(LayerSignature(conv.description, input, threads_));
@@ -278,8 +278,8 @@ class Selector {
         LayerSignature(conv.description, input, threads_).text, kernels);
   }
 
-  // Takes what lies between convolutions that are taken: it alone is not faster
-  // than the runtime's, but would part them.
+  // Takes what lies between convolutions that are taken, or behind them: it
+  // alone is not faster than the runtime's, but would part them.
   void SelectBetween() {
     for (const GraphNode& graph_node : nodes_) {
       switch (graph_node.registration->builtin_code) {
@@ -291,50 +291,60 @@ class Selector {
           break;
       }
     }
-    // A sum that leaves the region is as large as what was added; a pooled
-    // tensor is smaller than before.
+    // What leaves the region should be smaller than what came in.
     std::vector<SelectedNode>& operators = selection_->operators;
     for (size_t i = operators.size(); i-- > 0;) {
-      if (strcmp(operators[i].operator_name, kAdd) == 0 &&
-          !IsReadByTaken(operators[i].output)) {
-        operators.erase(operators.begin() + i);
+      if (!operators[i].wants_reader || IsReadByTaken(operators[i].output)) {
+        continue;
       }
+      selection_->refused.push_back(
+          {operators[i].node, operators[i].operator_name,
+           Status::Error("no node that is taken reads it")});
+      operators.erase(operators.begin() + i);
     }
   }
 
   void TakeAdd(const GraphNode& graph_node) {
     AddNode add;
     Status status = ReadAdd(*context_, *graph_node.node, &add);
-    if (!status.ok() ||
-        !(IsOutputOfTaken(add.inputs[0]) || IsOutputOfTaken(add.inputs[1]))) {
+    if (!IsOutputOfTaken(add.inputs[0]) && !IsOutputOfTaken(add.inputs[1])) {
       return;
     }
-    TakeBetween(graph_node.index, kAdd, {add.inputs[0], add.inputs[1]},
-                add.output, add.description.type,
-                CreateAdd(add.description, &status));
+    SelectedNode selected;
+    selected.node = graph_node.index;
+    selected.operator_name = "ADD";
+    selected.inputs.assign(add.inputs, add.inputs + 2);
+    selected.output = add.output;
+    selected.type = add.description.type;
+    selected.wants_reader = true;
+    if (status.ok()) selected.op = CreateAdd(add.description, &status);
+    TakeBetween(std::move(selected), status);
   }
 
   void TakeMaxPool2D(const GraphNode& graph_node) {
     MaxPoolNode pool;
     Status status = ReadMaxPool2D(*context_, *graph_node.node, &pool);
-    if (!status.ok() || !IsOutputOfTaken(pool.input)) return;
-    TakeBetween(graph_node.index, "MAX_POOL_2D", {pool.input}, pool.output,
-                pool.description.type,
-                CreateMaxPool(pool.description, &status));
+    if (!IsOutputOfTaken(pool.input)) return;
+    const MaxPoolDescription& description = pool.description;
+    SelectedNode selected;
+    selected.node = graph_node.index;
+    selected.operator_name = "MAX_POOL_2D";
+    selected.inputs = {pool.input};
+    selected.output = pool.output;
+    selected.type = description.type;
+    selected.wants_reader =
+        description.stride_height == 1 && description.stride_width == 1;
+    if (status.ok()) selected.op = CreateMaxPool(description, &status);
+    TakeBetween(std::move(selected), status);
   }
 
-  // `op` is null where there is no kernel.
-  void TakeBetween(int node, const char* name, std::vector<int> inputs,
-                   int output, DataType type, std::unique_ptr<Operator> op) {
-    if (op == nullptr) return;
-    SelectedNode selected;
-    selected.node = node;
-    selected.operator_name = name;
-    selected.inputs = std::move(inputs);
-    selected.output = output;
+  void TakeBetween(SelectedNode selected, const Status& status) {
+    if (!status.ok()) {
+      selection_->refused.push_back(
+          {selected.node, selected.operator_name, status});
+      return;
+    }
     selected.least_input_rank = kImageRank;
-    selected.type = type;
-    selected.op = std::move(op);
     selection_->operators.push_back(std::move(selected));
   }
 
@@ -419,10 +429,11 @@ class Selector {
         if (reads == 0) continue;
         is_read = true;
         only_by_taken &= IsTakenOperator(reader.index) && reads == 1 &&
-                         TensorAt(reader.node->inputs, 1) == output &&
-                         !IsReadByTaken(output);
+                         TensorAt(reader.node->inputs, 1) == output;
       }
-      if (is_read && only_by_taken) densify_.push_back(densify.index);
+      if (is_read && only_by_taken && !IsReadByTaken(output)) {
+        densify_.push_back(densify.index);
+      }
     }
   }
 

@@ -33,6 +33,8 @@ struct SelectedNode {
   // Its part of the graph is taken: the runtime cannot run it, or its gain on
   // as many threads was measured.
   bool is_settled = false;
+  // It is taken only if a node that is taken reads its output.
+  bool wants_reader = false;
   // Predicted, or measured by a tuner; of convolutions.
   ConvCost cost = {0.0, 0.0};
   std::unique_ptr<Operator> op;

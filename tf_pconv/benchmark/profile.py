@@ -24,6 +24,7 @@ from tf_pconv.lite.inspection import layer_names
 
 _LEAST_RUNS = 10
 _NO_WEIGHTS = Operations(dense=0, executed=0)
+_WITHOUT_WEIGHTS = ("ADD", "MAX_POOL_2D")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,18 +160,21 @@ def _layers(graph: Graph, dense: Any, regions: Sequence[dict[str, Any]]) -> dict
     """Returns the layers of regions by their nodes."""
     entries = [layer for region in regions for layer in region["layers"]]
     counts = operations_by_output(dense, [(0, entry["output"]) for entry in entries])
-    names = layer_names(
-        [
-            _weights_name(graph, entry["node"]) if (0, entry["output"]) in counts else entry["name"]
-            for entry in entries
-        ]
+    names = iter(
+        layer_names([_weights_name(graph, each["node"]) for each in entries if _has_weights(each)])
     )
     return {
         entry["node"]: _layer(
-            name, entry, _item_bytes(graph, entry), counts.get((0, entry["output"]), _NO_WEIGHTS)
+            next(names), entry, _item_bytes(graph, entry), counts[0, entry["output"]]
         )
-        for name, entry in zip(names, entries, strict=True)
+        if _has_weights(entry)
+        else _layer(entry["name"], entry, _item_bytes(graph, entry), _NO_WEIGHTS)
+        for entry in entries
     }
+
+
+def _has_weights(entry: Mapping[str, Any]) -> bool:
+    return entry["operator"] not in _WITHOUT_WEIGHTS
 
 
 def _layer(

@@ -23,7 +23,7 @@ double RatioOf(const AddDescription::Quantization& input,
   return double(input.scale) / double(output.scale);
 }
 
-// Sums of larger units leave the range of the kernel's numbers.
+// Far above any ratio that makes sense, and far below what int32 holds.
 constexpr double kLargestRatio = 512.0;
 
 // What differs between the types: the arguments of the kernel.

@@ -158,10 +158,12 @@ std::unique_ptr<Operator> CreateMaxPool(const MaxPoolDescription& description,
                             double(description.scale));
     return nullptr;
   }
-  const MaxPoolKernel* kernel =
-      FastestKernel(native::kMaxPoolKernels, CpuFeatures());
   const int bytes = description.type == DataType::kInt8 ? 1 : sizeof(float);
-  if (kernel == nullptr || description.channels < kernel->bytes / bytes) {
+  const MaxPoolKernel* kernel = FastestKernel(
+      native::kMaxPoolKernels, CpuFeatures(), [&](const MaxPoolKernel& kernel) {
+        return kernel.bytes <= description.channels * bytes;
+      });
+  if (kernel == nullptr) {
     *status = Status::Error("this processor has no kernel for %d channels",
                             description.channels);
     return nullptr;
