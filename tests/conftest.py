@@ -1,6 +1,7 @@
 """Every test starts from one seed, shown in the header and with each failure."""
 
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -11,6 +12,10 @@ import pytest
 from tf_pconv import runtime
 
 SEED = int(os.environ.get("TF_PCONV_TEST_SEED", "20200207"))
+
+
+# Shells ignore it in what they run in the background, and tests interrupt what they test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header():
