@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kernel_list import AddKernel, symbol
+from kernel_list import TensorKernel, symbol
 from statements import define, indent
 from targets import Target
 
 _QUARTERS = (("low", "low"), ("low", "high"), ("high", "low"), ("high", "high"))
 
 
-def functions(target: Target, kernels: Sequence[AddKernel]) -> Iterator[str]:
+def functions(target: Target, kernels: Sequence[TensorKernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
     for kernel in kernels:
         yield from _int8(target, f"{symbol(kernel)}_int8")
@@ -20,7 +20,7 @@ def functions(target: Target, kernels: Sequence[AddKernel]) -> Iterator[str]:
         yield ""
 
 
-def members(kernel: AddKernel) -> Iterator[str]:
+def members(kernel: TensorKernel) -> Iterator[str]:
     """What an AddKernel holds after its size."""
     yield f"{symbol(kernel)}_int8"
     yield f"{symbol(kernel)}_float32"

@@ -296,13 +296,15 @@ FLOAT_GEMV_KERNELS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class AddKernel:
-    """Adds two tensors, element by element.
+class TensorKernel:
+    """A kernel of an operator without weights, for tensors of either type.
 
     Attributes:
+        operation: `add` or `max-pool`.
         target: Instruction set.
     """
 
+    operation: str
     target: Target
 
     @property
@@ -313,45 +315,18 @@ class AddKernel:
     @property
     def name(self) -> str:
         """Name by the grammar above."""
-        return f"add-{self.target.name}"
+        return f"{self.operation}-{self.target.name}"
 
 
-ADD_KERNELS = tuple(AddKernel(TARGETS[target]) for target in ("avx2", "avx512"))
+def _tensor(operation: str, *targets: str) -> tuple[TensorKernel, ...]:
+    return tuple(TensorKernel(operation, TARGETS[target]) for target in targets)
 
 
-@dataclasses.dataclass(frozen=True)
-class MaxPoolKernel:
-    """Max pooling of 2x2 and 3x3 windows.
-
-    Attributes:
-        target: Instruction set.
-    """
-
-    target: Target
-
-    @property
-    def bytes(self) -> int:
-        """Bytes that the channels of a pixel take at least."""
-        return self.target.vector_bytes
-
-    @property
-    def name(self) -> str:
-        """Name by the grammar above."""
-        return f"max-pool-{self.target.name}"
+ADD_KERNELS = _tensor("add", "avx2", "avx512")
+MAX_POOL_KERNELS = _tensor("max-pool", "avx2", "avx512")
 
 
-MAX_POOL_KERNELS = tuple(MaxPoolKernel(TARGETS[target]) for target in ("avx2", "avx512"))
-
-
-Kernel = (
-    Int8Kernel
-    | FloatKernel
-    | PointwiseKernel
-    | DepthwiseKernel
-    | GemvKernel
-    | AddKernel
-    | MaxPoolKernel
-)
+Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel | GemvKernel | TensorKernel
 
 
 def symbol(kernel: Kernel) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kernel_list import MaxPoolKernel, symbol
+from kernel_list import TensorKernel, symbol
 from statements import define, indent
 from targets import Target
 
 _SIDES = (2, 3)  # from kMaxPoolLeastSide on
 
 
-def functions(target: Target, kernels: Sequence[MaxPoolKernel]) -> Iterator[str]:
+def functions(target: Target, kernels: Sequence[TensorKernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
     for kernel in kernels:
         for side in _SIDES:
@@ -21,13 +21,13 @@ def functions(target: Target, kernels: Sequence[MaxPoolKernel]) -> Iterator[str]
             yield ""
 
 
-def members(kernel: MaxPoolKernel) -> Iterator[str]:
+def members(kernel: TensorKernel) -> Iterator[str]:
     """What a MaxPoolKernel holds after its size."""
     for numbers in ("int8", "float32"):
         yield f"{{{', '.join(_name(kernel, side, numbers) for side in _SIDES)}}}"
 
 
-def _name(kernel: MaxPoolKernel, side: int, numbers: str) -> str:
+def _name(kernel: TensorKernel, side: int, numbers: str) -> str:
     return f"{symbol(kernel)}_{side}x{side}_{numbers}"
 
 
