@@ -9,7 +9,7 @@
 #include "delegate/core/geometry.h"
 #include "delegate/core/output_stage.h"
 #include "delegate/core/phases.h"
-#include "delegate/core/thread_pool.h"
+#include "delegate/core/row_task.h"
 #include "delegate/core/window_operator.h"
 
 namespace tf_pconv {
@@ -163,8 +163,7 @@ class ReferenceConv : public WindowConv {
                ThreadPool* pool, PhaseTicks* ticks) const override {
     Call call = {this, static_cast<const Value*>(inputs[0]),
                  static_cast<Value*>(output), rows, ticks};
-    RunTask(pool, {int64_t{output_shape().batch} * (rows.end - rows.begin)},
-            RunShare, &call);
+    RunTask(pool, RowsOf(output_shape(), rows), RunShare, &call);
   }
 
   const char* kernel_name() const override { return kReferenceKernelName; }
@@ -183,16 +182,13 @@ class ReferenceConv : public WindowConv {
   static void RunShare(void* context, const ThreadPool::Share& share) {
     const Call& call = *static_cast<Call*>(context);
     PhaseClock clock(call.ticks);
-    WorkRange row;
-    while (share.Take(0, 1, &row)) call.conv->ComputeRow(call, row.begin);
+    TakeRows(share, call.range,
+             [&](int image, int y) { call.conv->ComputeRow(call, image, y); });
     clock.End(Phase::kMultiply);
   }
 
-  void ComputeRow(const Call& call, int64_t row) const {
+  void ComputeRow(const Call& call, int image, int y) const {
     const ActivationShape& shape = geometry().output;
-    const int height = call.range.end - call.range.begin;
-    const int image = static_cast<int>(row / height);
-    const int y = call.range.begin + static_cast<int>(row % height);
     const ptrdiff_t first = (ptrdiff_t{image} * shape.height + y) * shape.width;
     for (int x = 0; x < shape.width; ++x) {
       ComputePixel(call.input, image, y, x,

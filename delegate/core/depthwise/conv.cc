@@ -11,7 +11,7 @@
 #include "delegate/core/geometry.h"
 #include "delegate/core/output_stage.h"
 #include "delegate/core/phases.h"
-#include "delegate/core/thread_pool.h"
+#include "delegate/core/row_task.h"
 #include "delegate/core/window_operator.h"
 
 namespace tf_pconv {
@@ -41,8 +41,7 @@ class DepthwiseConv : public WindowConv {
                  static_cast<uint8_t*>(workspace),
                  rows,
                  ticks};
-    RunTask(pool, {int64_t{geometry().output.batch} * (rows.end - rows.begin)},
-            RunShare, &call);
+    RunTask(pool, RowsOf(output_shape(), rows), RunShare, &call);
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -138,22 +137,16 @@ class DepthwiseConv : public WindowConv {
     PhaseClock clock(call.ticks);
     WindowRows window(*this, call.input,
                       call.workspace + ThreadBytes() * share.thread());
-    const int height = call.rows.end - call.rows.begin;
-    WorkRange taken;
-    while (share.Take(0, height, &taken)) {
-      for (int64_t row = taken.begin; row < taken.end; ++row) {
-        const int image = static_cast<int>(row / height);
-        const int y = call.rows.begin + static_cast<int>(row % height);
-        window.Find(image, y, args.rows);
-        clock.End(Phase::kPack);
-        int8_t* outputs = call.output + (ptrdiff_t{image} * shape.height + y) *
-                                            shape.width * shape.channels;
-        for (const DepthwiseBlock& block : stream_.blocks()) {
-          ComputeBlock(block, outputs, &args);
-        }
-        clock.End(Phase::kMultiply);
+    TakeRows(share, call.rows, [&](int image, int y) {
+      window.Find(image, y, args.rows);
+      clock.End(Phase::kPack);
+      int8_t* outputs = call.output + (ptrdiff_t{image} * shape.height + y) *
+                                          shape.width * shape.channels;
+      for (const DepthwiseBlock& block : stream_.blocks()) {
+        ComputeBlock(block, outputs, &args);
       }
-    }
+      clock.End(Phase::kMultiply);
+    });
   }
 
   void ComputeBlock(const DepthwiseBlock& block, int8_t* outputs,

@@ -9,7 +9,7 @@
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/max_pool/kernel_table.h"
 #include "delegate/core/output_stage.h"
-#include "delegate/core/thread_pool.h"
+#include "delegate/core/row_task.h"
 #include "delegate/core/window_operator.h"
 
 namespace tf_pconv {
@@ -62,8 +62,7 @@ class MaxPool : public WindowOperator<Operator> {
                ThreadPool* pool, PhaseTicks* ticks) const override {
     Call call = {this, static_cast<const Value*>(inputs[0]),
                  static_cast<Value*>(output), rows, ticks};
-    RunTask(pool, {int64_t{geometry().output.batch} * (rows.end - rows.begin)},
-            RunShare, &call);
+    RunTask(pool, RowsOf(output_shape(), rows), RunShare, &call);
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -82,15 +81,9 @@ class MaxPool : public WindowOperator<Operator> {
 
   static void RunShare(void* context, const ThreadPool::Share& share) {
     const Call& call = *static_cast<Call*>(context);
-    const int height = call.rows.end - call.rows.begin;
     PhaseClock clock(call.ticks);
-    WorkRange taken;
-    while (share.Take(0, height, &taken)) {
-      for (int64_t row = taken.begin; row < taken.end; ++row) {
-        call.pool->ComputeRow(call, static_cast<int>(row / height),
-                              call.rows.begin + static_cast<int>(row % height));
-      }
-    }
+    TakeRows(share, call.rows,
+             [&](int image, int y) { call.pool->ComputeRow(call, image, y); });
     clock.End(Phase::kMultiply);
   }
 
