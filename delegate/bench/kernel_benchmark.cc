@@ -73,7 +73,7 @@ void Time(benchmark::State& state, const std::string& kernel,
   options.kernel = kernel.c_str();
   Status status;
   const auto conv = PatternConv::Create(description, options, &status);
-  if (status.ok()) status = conv->Resize(shape);
+  if (status.ok()) status = conv->Resize({shape});
   if (!status.ok()) {
     state.SkipWithError(status.message());
     return;

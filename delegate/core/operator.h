@@ -2,6 +2,7 @@
 #define TF_PCONV_DELEGATE_CORE_OPERATOR_H_
 
 #include <cstddef>
+#include <vector>
 
 #include "delegate/core/phases.h"
 #include "delegate/core/status.h"
@@ -36,8 +37,8 @@ class Operator {
  public:
   virtual ~Operator() = default;
 
-  // Prepares for inputs that all have this shape.
-  virtual Status Resize(const ActivationShape& input) = 0;
+  // Prepares for inputs of these shapes.
+  virtual Status Resize(const std::vector<ActivationShape>& inputs) = 0;
 
   virtual ActivationShape output_shape() const = 0;
 
@@ -45,8 +46,8 @@ class Operator {
   // bytes.
   virtual size_t WorkspaceBytes(int threads) const = 0;
 
-  // The rows of the inputs that these rows of the output depend on.
-  virtual RowRange InputRows(RowRange rows) const = 0;
+  // The rows of an input that these rows of the output depend on.
+  virtual RowRange InputRows(int input, RowRange rows) const = 0;
 
   // Ranges of any rows give the same outputs; those that begin and end at
   // multiples of this give them fastest.

@@ -1,6 +1,8 @@
 #ifndef TF_PCONV_DELEGATE_CORE_WINDOW_OPERATOR_H_
 #define TF_PCONV_DELEGATE_CORE_WINDOW_OPERATOR_H_
 
+#include <vector>
+
 #include "delegate/core/geometry.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/status.h"
@@ -14,13 +16,13 @@ class WindowOperator : public Interface {
  public:
   explicit WindowOperator(const WindowShape& sizes) : sizes_(sizes) {}
 
-  Status Resize(const ActivationShape& input) override {
-    return ComputeGeometry(sizes_, input, &geometry_);
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
+    return ComputeGeometry(sizes_, inputs[0], &geometry_);
   }
 
   ActivationShape output_shape() const override { return geometry_.output; }
 
-  RowRange InputRows(RowRange rows) const override {
+  RowRange InputRows(int, RowRange rows) const override {
     return tf_pconv::InputRows(geometry_, rows);
   }
 

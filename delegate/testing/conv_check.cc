@@ -71,7 +71,7 @@ void ExpectNear(const std::vector<float>& actual,
 TensorBytes RunGuarded(DataType type, PatternConv* conv,
                        const ActivationShape& shape, const TensorBytes& input,
                        ThreadPool* pool) {
-  const Status status = conv->Resize(shape);
+  const Status status = conv->Resize({shape});
   EXPECT_TRUE(status.ok()) << status.message();
   if (!status.ok()) return {};
   const ActivationShape output = conv->output_shape();

@@ -93,9 +93,9 @@ void KernelTest::CheckRanges(const ConvCase& test, ThreadPool* pool) const {
   if (!Runs(test)) return;
   const RandomConv conv(test.conv);
   const auto tested = GetParam().create(conv.description());
-  ASSERT_TRUE(tested->Resize(test.input).ok());
+  ASSERT_TRUE(tested->Resize({test.input}).ok());
   ExpectRangesGiveTheWhole(
-      *tested, test.input, {MakeInput(test)},
+      *tested, {{test.input, MakeInput(test)}},
       test.conv.type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float),
       test.conv.seed, pool);
 }

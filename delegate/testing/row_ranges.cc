@@ -43,17 +43,18 @@ void HideRows(const ActivationShape& shape, size_t element_bytes, RowRange kept,
 }  // namespace
 
 void ExpectRangesGiveTheWhole(const Operator& tested,
-                              const ActivationShape& input,
-                              const std::vector<TensorBytes>& inputs,
+                              const std::vector<InputTensor>& inputs,
                               size_t element_bytes, uint32_t seed,
                               ThreadPool* pool) {
   const ActivationShape output = tested.output_shape();
   const GuardedBuffer workspace(
       tested.WorkspaceBytes(pool == nullptr ? 1 : pool->threads()));
-  const auto run = [&](const std::vector<TensorBytes>& from, RowRange rows,
+  const auto run = [&](const std::vector<InputTensor>& from, RowRange rows,
                        TensorBytes* to) {
     std::vector<const void*> pointers;
-    for (const TensorBytes& tensor : from) pointers.push_back(tensor.data());
+    for (const InputTensor& tensor : from) {
+      pointers.push_back(tensor.bytes.data());
+    }
     tested.RunRows(pointers.data(), to->data(), rows, workspace.data(), pool,
                    nullptr);
   };
@@ -65,12 +66,12 @@ void ExpectRangesGiveTheWhole(const Operator& tested,
   std::mt19937 random(seed);
   TensorBytes pieces(whole.size());
   for (const RowRange& rows : CutRows(output.height, &random)) {
-    const RowRange needed = tested.InputRows(rows);
-    ASSERT_LE(0, needed.begin);
-    ASSERT_LE(needed.end, input.height);
-    std::vector<TensorBytes> shown = inputs;
-    for (TensorBytes& tensor : shown) {
-      HideRows(input, element_bytes, needed, &tensor);
+    std::vector<InputTensor> shown = inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const RowRange needed = tested.InputRows(static_cast<int>(i), rows);
+      ASSERT_LE(0, needed.begin);
+      ASSERT_LE(needed.end, inputs[i].shape.height);
+      HideRows(inputs[i].shape, element_bytes, needed, &shown[i].bytes);
     }
     const TensorBytes before = pieces;
     run(shown, rows, &pieces);

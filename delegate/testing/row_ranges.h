@@ -12,13 +12,16 @@ namespace tf_pconv {
 
 using TensorBytes = std::vector<uint8_t>;
 
+struct InputTensor {
+  ActivationShape shape;
+  TensorBytes bytes;
+};
+
 // Computes the output of a resized operator once as a whole and once a few rows
 // at a time, cut and ordered at random, and expects the same bytes. While a
 // range is computed, inputs that it does not depend on hold other values.
-// `inputs` have the shape `input`.
 void ExpectRangesGiveTheWhole(const Operator& tested,
-                              const ActivationShape& input,
-                              const std::vector<TensorBytes>& inputs,
+                              const std::vector<InputTensor>& inputs,
                               size_t element_bytes, uint32_t seed,
                               ThreadPool* pool = nullptr);
 

@@ -68,7 +68,7 @@ TEST_P(AddTest, Int8IsTheRoundedSum) {
     description.inputs[1] = test.b;
     description.output = test.output;
     const auto add = CreateAdd(description, *GetParam().kernel);
-    ASSERT_TRUE(add->Resize({1, 256, 256, 1}).ok());
+    ASSERT_TRUE(add->Resize({{1, 256, 256, 1}, {1, 256, 256, 1}}).ok());
     std::vector<int8_t> a, b;
     for (int i = 0; i < 256 * 256; ++i) {
       a.push_back(static_cast<int8_t>(i / 256 - 128));
@@ -89,7 +89,7 @@ TEST_P(AddTest, HalvesAreRoundedUp) {
   description.type = DataType::kInt8;
   description.output.scale = 2.0f;
   const auto add = CreateAdd(description, *GetParam().kernel);
-  ASSERT_TRUE(add->Resize({1, 1, 4, 1}).ok());
+  ASSERT_TRUE(add->Resize({{1, 1, 4, 1}, {1, 1, 4, 1}}).ok());
   const std::vector<int8_t> a = {1, 2, -1, -3}, b = {2, 3, -2, -2};
   EXPECT_EQ(Sum(*add, a, b, {0, 1}), (std::vector<int8_t>{2, 3, -1, -2}));
 }
@@ -97,7 +97,7 @@ TEST_P(AddTest, HalvesAreRoundedUp) {
 TEST_P(AddTest, FloatIsTheSum) {
   const auto add = CreateAdd(AddDescription(), *GetParam().kernel);
   for (int width : {1, 7, 16, 33, 5000}) {
-    ASSERT_TRUE(add->Resize({1, 1, width, 1}).ok());
+    ASSERT_TRUE(add->Resize({{1, 1, width, 1}, {1, 1, width, 1}}).ok());
     const std::vector<float> a = RandomFloat(width, 1);
     const std::vector<float> b = RandomFloat(width, 2);
     const std::vector<float> sums = Sum(*add, a, b, {0, 1});
@@ -109,7 +109,7 @@ TEST_P(AddTest, NoNumbersStay) {
   AddDescription description;
   description.activation = Activation::kRelu6;
   const auto add = CreateAdd(description, *GetParam().kernel);
-  ASSERT_TRUE(add->Resize({1, 1, 2, 1}).ok());
+  ASSERT_TRUE(add->Resize({{1, 1, 2, 1}, {1, 1, 2, 1}}).ok());
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> sums =
       Sum<float>(*add, {nan, 5.0f}, {1.0f, 5.0f}, {0, 1});
@@ -124,7 +124,7 @@ TEST_P(AddTest, ActivationsClampInt8) {
   description.output = {0.1f, -20};
   description.inputs[0] = description.inputs[1] = {0.1f, 0};
   const auto add = CreateAdd(description, *GetParam().kernel);
-  ASSERT_TRUE(add->Resize({1, 1, 3, 1}).ok());
+  ASSERT_TRUE(add->Resize({{1, 1, 3, 1}, {1, 1, 3, 1}}).ok());
   EXPECT_EQ(Sum<int8_t>(*add, {-50, 10, 100}, {-50, 10, 100}, {0, 1}),
             (std::vector<int8_t>{-20, 0, 40}));
 }
@@ -136,7 +136,7 @@ TEST_P(AddTest, RangesOfRowsGiveTheSame) {
   description.inputs[1] = {0.7f, 4};
   const auto add = CreateAdd(description, *GetParam().kernel);
   const ActivationShape shape = {3, 11, 70, 29};
-  ASSERT_TRUE(add->Resize(shape).ok());
+  ASSERT_TRUE(add->Resize({shape, shape}).ok());
   const size_t row = size_t(shape.width) * shape.channels;
   const std::vector<int8_t> a = RandomInt8(row * 33, 1);
   const std::vector<int8_t> b = RandomInt8(row * 33, 2);

@@ -43,7 +43,7 @@ TEST(FloatConvTest, WideImagesTakeLittleMemory) {
     options.channels = kChannels;
     const RandomConv conv(options);
     const auto tested = kernels.create(conv.description());
-    ASSERT_TRUE(tested->Resize({1, 3, 9000, kChannels}).ok());
+    ASSERT_TRUE(tested->Resize({{1, 3, 9000, kChannels}}).ok());
     EXPECT_LT(tested->WorkspaceBytes(1), 1u << 20) << kernels.name;
   }
 }

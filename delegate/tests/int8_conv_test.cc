@@ -79,7 +79,7 @@ TEST(Int8ConvTest, WideBlocksRunWhereTheyFit) {
         conv.description(),
         FastestInt8Kernels(emulated::kInt8Kernels, ~0u, group_size));
     const auto block_rows = [&](int height, int width) {
-      EXPECT_TRUE(tested->Resize({1, height, width, options.channels}).ok());
+      EXPECT_TRUE(tested->Resize({{1, height, width, options.channels}}).ok());
       return tested->row_unit();
     };
     EXPECT_EQ(block_rows(16, 16), 4);

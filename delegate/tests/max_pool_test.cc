@@ -89,7 +89,7 @@ class MaxPoolTest : public testing::TestWithParam<NamedKernel<MaxPoolKernel>> {
                  << description.stride_height << "x"
                  << description.stride_width);
     const auto pool = CreateMaxPool(description, *GetParam().kernel);
-    ASSERT_TRUE(pool->Resize(in).ok());
+    ASSERT_TRUE(pool->Resize({in}).ok());
     const ActivationShape out = pool->output_shape();
     EXPECT_EQ(Pool(*pool, input, {0, out.height}),
               Expected(description, in, out, input));
@@ -138,7 +138,7 @@ TEST_P(MaxPoolTest, ActivationsClamp) {
   description.scale = 0.1f;
   description.zero_point = -20;
   const auto pool = CreateMaxPool(description, *GetParam().kernel);
-  ASSERT_TRUE(pool->Resize({1, 2, 6, 64}).ok());
+  ASSERT_TRUE(pool->Resize({{1, 2, 6, 64}}).ok());
   std::vector<int8_t> input(2 * 6 * 64, -128);
   std::fill_n(&input[64 * 2], 64, 7);
   std::fill_n(&input[64 * 4], 64, 100);
@@ -153,7 +153,7 @@ TEST_P(MaxPoolTest, ActivationsClampFloats) {
   description.channels = 16;
   description.activation = Activation::kRelu6;
   const auto pool = CreateMaxPool(description, *GetParam().kernel);
-  ASSERT_TRUE(pool->Resize({1, 2, 4, 16}).ok());
+  ASSERT_TRUE(pool->Resize({{1, 2, 4, 16}}).ok());
   std::vector<float> input(2 * 4 * 16, -3.0f);
   std::fill_n(&input[16 * 2], 16, 7.0f);
   const std::vector<float> output = Pool(*pool, input, {0, 1});
@@ -165,7 +165,7 @@ TEST_P(MaxPoolTest, NoNumbersDoNotCount) {
   MaxPoolDescription description;
   description.channels = 16;
   const auto pool = CreateMaxPool(description, *GetParam().kernel);
-  ASSERT_TRUE(pool->Resize({1, 2, 2, 16}).ok());
+  ASSERT_TRUE(pool->Resize({{1, 2, 2, 16}}).ok());
   for (int pixel = 0; pixel < 4; ++pixel) {
     std::vector<float> input(4 * 16, 1.5f);
     std::fill_n(&input[16 * pixel], 16,
@@ -182,7 +182,7 @@ TEST_P(MaxPoolTest, RangesOfRowsGiveTheSame) {
   description.padding = Padding::kSame;
   const auto pool = CreateMaxPool(description, *GetParam().kernel);
   const ActivationShape in = {2, 13, 9, 80};
-  ASSERT_TRUE(pool->Resize(in).ok());
+  ASSERT_TRUE(pool->Resize({in}).ok());
   const ActivationShape out = pool->output_shape();
   const std::vector<float> input = RandomFloat(ValuesOf(in), 1);
   const std::vector<float> whole = Pool(*pool, input, {0, out.height});

@@ -381,7 +381,7 @@ TEST(ResizeTest, RefusesWhatDoesNotFit) {
         PatternConv::Create(random.description(), conv_options, &status);
     ASSERT_TRUE(status.ok()) << status.message();
     const auto error = [&](const ActivationShape& shape) {
-      return std::string(conv->Resize(shape).message());
+      return std::string(conv->Resize({shape}).message());
     };
     EXPECT_EQ(error({1, 3, 3, 16}), "");
     EXPECT_NE(error({1, 2, 9, 16}).find("smaller than the 3x3 kernel"),
@@ -534,7 +534,7 @@ std::vector<float> RunFloats(const ConvDescription& description,
   EXPECT_TRUE(status.ok()) << status.message();
   const PatternWeights& weights = *description.weights;
   const ActivationShape input = {1, 7, 9, weights.channels};
-  EXPECT_TRUE(conv->Resize(input).ok());
+  EXPECT_TRUE(conv->Resize({input}).ok());
   const size_t inputs = size_t(7) * 9 * weights.channels;
   const size_t outputs = size_t(7) * 9 * weights.filters;
   void* workspace = nullptr;

@@ -98,7 +98,7 @@ TEST(ReferenceTest, Float32EqualsDense) {
       ConvDescription description = random.description();
       description.activation = activation;
       const auto conv = CreateReferenceConv(description);
-      ASSERT_TRUE(conv->Resize(input).ok());
+      ASSERT_TRUE(conv->Resize({input}).ok());
       const ActivationShape shape = conv->output_shape();
       ASSERT_EQ(shape.height, setting.output_height);
       ASSERT_EQ(shape.width, setting.output_width);
@@ -145,7 +145,7 @@ TEST(ReferenceTest, Int8EqualsDense) {
     const auto conv = CreateReferenceConv(description);
     const ActivationShape input = {1, setting.height, setting.width,
                                    options.channels};
-    ASSERT_TRUE(conv->Resize(input).ok());
+    ASSERT_TRUE(conv->Resize({input}).ok());
     const ActivationShape shape = conv->output_shape();
     const std::vector<int8_t> values =
         RandomInt8(setting.height * setting.width * options.channels, 3);
@@ -215,7 +215,7 @@ void CheckDepthwise(RandomConvOptions options,
     const ConvDescription& description = random.description();
     const ActivationShape input = {1, setting.height, setting.width, 5};
     const auto conv = CreateReferenceConv(description);
-    ASSERT_TRUE(conv->Resize(input).ok());
+    ASSERT_TRUE(conv->Resize({input}).ok());
     const auto values = random_values(5 * setting.height * setting.width, 3);
     std::vector<Value> output(5 * setting.output_height * setting.output_width);
     conv->Run(values.data(), output.data(), nullptr, nullptr);
@@ -272,7 +272,7 @@ TEST(ReferenceTest, QuantisedActivationsClampToTheirRange) {
         Range{Activation::kRelu6, -20, 40}}) {
     description.activation = range.activation;
     const auto conv = CreateReferenceConv(description);
-    ASSERT_TRUE(conv->Resize({1, 9, 9, options.channels}).ok());
+    ASSERT_TRUE(conv->Resize({{1, 9, 9, options.channels}}).ok());
     const std::vector<int8_t> input = RandomInt8(81 * options.channels, 1);
     std::vector<int8_t> output(81 * options.filters);
     conv->Run(input.data(), output.data(), nullptr, nullptr);
@@ -286,7 +286,7 @@ TEST(ReferenceTest, ThreadsGiveTheSame) {
   RandomConvOptions options;
   const RandomConv random(options);
   const auto conv = CreateReferenceConv(random.description());
-  ASSERT_TRUE(conv->Resize({2, 5, 3, options.channels}).ok());
+  ASSERT_TRUE(conv->Resize({{2, 5, 3, options.channels}}).ok());
   const std::vector<int8_t> input = RandomInt8(30 * options.channels, 1);
   std::vector<int8_t> alone(30 * options.filters), shared(alone.size());
   Status status;
@@ -307,10 +307,10 @@ TEST(ReferenceTest, AnyRangesOfRowsGiveTheWhole) {
     const RandomConv random(options);
     const auto conv = CreateReferenceConv(random.description());
     const ActivationShape shape = {2, 9, 3, options.channels};
-    ASSERT_TRUE(conv->Resize(shape).ok());
+    ASSERT_TRUE(conv->Resize({shape}).ok());
     const std::vector<int8_t> input =
         RandomInt8(size_t(54) * options.channels, seed);
-    ExpectRangesGiveTheWhole(*conv, shape, {BytesOf(input)}, sizeof(int8_t),
+    ExpectRangesGiveTheWhole(*conv, {{shape, BytesOf(input)}}, sizeof(int8_t),
                              seed);
   }
 }

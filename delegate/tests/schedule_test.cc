@@ -23,14 +23,14 @@ class WindowOperator : public Operator {
   WindowOperator(int window, int stride, int row_unit)
       : window_(window), stride_(stride), row_unit_(row_unit) {}
 
-  Status Resize(const ActivationShape& input) override {
-    input_ = output_ = input;
-    output_.height = (input.height - 1) / stride_ + 1;
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
+    input_ = output_ = inputs[0];
+    output_.height = (input_.height - 1) / stride_ + 1;
     return Status();
   }
   ActivationShape output_shape() const override { return output_; }
   size_t WorkspaceBytes(int) const override { return 0; }
-  RowRange InputRows(RowRange rows) const override {
+  RowRange InputRows(int, RowRange rows) const override {
     ++asked_;
     const int before = window_ / 2;
     const int begin = rows.begin * stride_ - before;
@@ -67,14 +67,15 @@ class Graph {
         std::make_unique<WindowOperator>(window, stride, row_unit));
     WindowOperator* op = operators_.back().get();
     const int first = producers[0];
-    EXPECT_TRUE(op->Resize(first == Step::kOfRuntime
-                               ? input_
-                               : operators_[first]->output_shape())
+    EXPECT_TRUE(op->Resize({first == Step::kOfRuntime
+                                ? input_
+                                : operators_[first]->output_shape()})
                     .ok());
     Step step;
     step.op = op;
     step.producers = producers;
-    step.input_row_bytes = step.output_row_bytes = kRowBytes;
+    step.input_row_bytes.assign(producers.size(), kRowBytes);
+    step.output_row_bytes = kRowBytes;
     steps_.push_back(step);
     return static_cast<int>(steps_.size()) - 1;
   }
@@ -104,9 +105,11 @@ void ExpectSound(const Graph& graph, const Schedule& schedule) {
     const Pass& pass = schedule.passes[i];
     const int index = static_cast<int>(i);
     const Step& step = steps[pass.step];
-    const RowRange needed = step.op->InputRows(pass.rows);
-    for (int producer : step.producers) {
+    for (size_t input = 0; input < step.producers.size(); ++input) {
+      const int producer = step.producers[input];
       if (producer == Step::kOfRuntime) continue;
+      const RowRange needed =
+          step.op->InputRows(static_cast<int>(input), pass.rows);
       ASSERT_GE(needed.begin, held[producer].begin) << "pass " << i;
       ASSERT_LE(needed.end, held[producer].end) << "pass " << i;
       ASSERT_LE(index, schedule.last_pass[producer]);

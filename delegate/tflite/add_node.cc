@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "delegate/core/add/add.h"
 #include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
@@ -31,13 +32,26 @@ Status ReadQuantization(const TfLiteTensor& tensor, const char* role,
                                     &quantization->zero_point);
 }
 
+Status ReadQuantizations(const TfLiteTensor* const* inputs,
+                         const TfLiteTensor& output,
+                         AddDescription* description) {
+  Status status =
+      ReadQuantization(*inputs[0], "first input", &description->inputs[0]);
+  if (status.ok()) {
+    status =
+        ReadQuantization(*inputs[1], "second input", &description->inputs[1]);
+  }
+  if (!status.ok()) return status;
+  return ReadQuantization(output, "output", &description->output);
+}
+
 }  // namespace
 
 Status ReadAdd(const TfLiteContext& context, const TfLiteNode& node,
-               AddNode* add) {
+               SelectedNode* add) {
   const TfLiteTensor* inputs[2];
   for (int i = 0; i < 2; ++i) {
-    add->inputs[i] = TensorAt(node.inputs, i);
+    add->inputs.push_back(TensorAt(node.inputs, i));
     inputs[i] = FindTensor(context, add->inputs[i]);
   }
   add->output = TensorAt(node.outputs, 0);
@@ -45,7 +59,7 @@ Status ReadAdd(const TfLiteContext& context, const TfLiteNode& node,
   if (inputs[0] == nullptr || inputs[1] == nullptr || output == nullptr) {
     return Status::Error("the node lacks an input or the output");
   }
-  AddDescription& description = add->description;
+  AddDescription description;
   for (const TfLiteTensor* input : inputs) {
     const Status status =
         ReadActivationType(*input, *output, &description.type);
@@ -57,12 +71,14 @@ Status ReadAdd(const TfLiteContext& context, const TfLiteNode& node,
   const auto* params = static_cast<const TfLiteAddParams*>(node.builtin_data);
   if (params == nullptr) return Status::Error("the node has no parameters");
   status = ReadActivation(params->activation, &description.activation);
-  if (!status.ok() || description.type == DataType::kFloat32) return status;
-  status = ReadQuantization(*inputs[0], "first input", &description.inputs[0]);
+  if (status.ok() && description.type == DataType::kInt8) {
+    status = ReadQuantizations(inputs, *output, &description);
+  }
   if (!status.ok()) return status;
-  status = ReadQuantization(*inputs[1], "second input", &description.inputs[1]);
-  if (!status.ok()) return status;
-  return ReadQuantization(*output, "output", &description.output);
+  add->type = description.type;
+  add->wants_reader = true;
+  add->op = CreateAdd(description, &status);
+  return status;
 }
 
 }  // namespace tf_pconv

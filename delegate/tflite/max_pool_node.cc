@@ -1,5 +1,6 @@
 #include "delegate/tflite/max_pool_node.h"
 
+#include "delegate/core/max_pool/max_pool.h"
 #include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
@@ -43,15 +44,15 @@ Status ReadParams(const TfLitePoolParams* params,
 }  // namespace
 
 Status ReadMaxPool2D(const TfLiteContext& context, const TfLiteNode& node,
-                     MaxPoolNode* pool) {
-  pool->input = TensorAt(node.inputs, 0);
+                     SelectedNode* pool) {
+  pool->inputs = {TensorAt(node.inputs, 0)};
   pool->output = TensorAt(node.outputs, 0);
-  const TfLiteTensor* input = FindTensor(context, pool->input);
+  const TfLiteTensor* input = FindTensor(context, pool->inputs[0]);
   const TfLiteTensor* output = FindTensor(context, pool->output);
   if (input == nullptr || output == nullptr) {
     return Status::Error("the node has no input or no output");
   }
-  MaxPoolDescription& description = pool->description;
+  MaxPoolDescription description;
   Status status = ReadActivationType(*input, *output, &description.type);
   ActivationShape shape;
   if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
@@ -60,8 +61,15 @@ Status ReadMaxPool2D(const TfLiteContext& context, const TfLiteNode& node,
     status = ReadParams(static_cast<const TfLitePoolParams*>(node.builtin_data),
                         &description);
   }
-  if (!status.ok() || description.type == DataType::kFloat32) return status;
-  return ReadQuantization(*input, *output, &description);
+  if (status.ok() && description.type == DataType::kInt8) {
+    status = ReadQuantization(*input, *output, &description);
+  }
+  if (!status.ok()) return status;
+  pool->type = description.type;
+  pool->wants_reader =
+      description.stride_height == 1 && description.stride_width == 1;
+  pool->op = CreateMaxPool(description, &status);
+  return status;
 }
 
 }  // namespace tf_pconv

@@ -6,9 +6,8 @@
 
 #include "delegate/core/kernel_names.h"
 #include "delegate/core/output_stage.h"
-#include "delegate/tflite/add_node.h"
+#include "delegate/tflite/between_nodes.h"
 #include "delegate/tflite/conv_node.h"
-#include "delegate/tflite/max_pool_node.h"
 #include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
@@ -242,7 +241,7 @@ class Selector {
     if (ReadActivationShape(*FindTensor(*context_, conv.input),
                             conv.least_input_rank, &input)
             .ok()) {
-      static_cast<void>(selected.op->Resize(input));
+      static_cast<void>(selected.op->Resize({input}));
     }
     selection_->operators.push_back(std::move(selected));
     return Status();
@@ -282,13 +281,10 @@ class Selector {
   // alone is not faster than the runtime's, but would part them.
   void SelectBetween() {
     for (const GraphNode& graph_node : nodes_) {
-      switch (graph_node.registration->builtin_code) {
-        case kTfLiteBuiltinAdd:
-          TakeAdd(graph_node);
-          break;
-        case kTfLiteBuiltinMaxPool2d:
-          TakeMaxPool2D(graph_node);
-          break;
+      const BetweenOperator* kind =
+          FindBetweenOperator(graph_node.registration->builtin_code);
+      if (kind != nullptr && ReadsTaken(*graph_node.node)) {
+        TakeBetween(graph_node, *kind);
       }
     }
     // What leaves the region should be smaller than what came in.
@@ -304,48 +300,17 @@ class Selector {
     }
   }
 
-  void TakeAdd(const GraphNode& graph_node) {
-    AddNode add;
-    Status status = ReadAdd(*context_, *graph_node.node, &add);
-    if (!IsOutputOfTaken(add.inputs[0]) && !IsOutputOfTaken(add.inputs[1])) {
-      return;
-    }
+  void TakeBetween(const GraphNode& graph_node, const BetweenOperator& kind) {
     SelectedNode selected;
     selected.node = graph_node.index;
-    selected.operator_name = "ADD";
-    selected.inputs.assign(add.inputs, add.inputs + 2);
-    selected.output = add.output;
-    selected.type = add.description.type;
-    selected.wants_reader = true;
-    if (status.ok()) selected.op = CreateAdd(add.description, &status);
-    TakeBetween(std::move(selected), status);
-  }
-
-  void TakeMaxPool2D(const GraphNode& graph_node) {
-    MaxPoolNode pool;
-    Status status = ReadMaxPool2D(*context_, *graph_node.node, &pool);
-    if (!IsOutputOfTaken(pool.input)) return;
-    const MaxPoolDescription& description = pool.description;
-    SelectedNode selected;
-    selected.node = graph_node.index;
-    selected.operator_name = "MAX_POOL_2D";
-    selected.inputs = {pool.input};
-    selected.output = pool.output;
-    selected.type = description.type;
-    selected.wants_reader =
-        description.stride_height == 1 && description.stride_width == 1;
-    if (status.ok()) selected.op = CreateMaxPool(description, &status);
-    TakeBetween(std::move(selected), status);
-  }
-
-  void TakeBetween(SelectedNode selected, const Status& status) {
-    if (!status.ok()) {
-      selection_->refused.push_back(
-          {selected.node, selected.operator_name, status});
-      return;
-    }
+    selected.operator_name = kind.name;
     selected.least_input_rank = kImageRank;
-    selection_->operators.push_back(std::move(selected));
+    const Status status = kind.read(*context_, *graph_node.node, &selected);
+    if (status.ok()) {
+      selection_->operators.push_back(std::move(selected));
+    } else {
+      selection_->refused.push_back({graph_node.index, kind.name, status});
+    }
   }
 
   // Drops connected parts of the graph that are too small for several threads.
@@ -400,10 +365,13 @@ class Selector {
     return parts;
   }
 
-  bool IsOutputOfTaken(int tensor) const {
-    return std::any_of(
-        selection_->operators.begin(), selection_->operators.end(),
-        [tensor](const SelectedNode& taken) { return taken.output == tensor; });
+  // Whether an input of the node is computed by one that was taken.
+  bool ReadsTaken(const TfLiteNode& node) const {
+    return std::any_of(selection_->operators.begin(),
+                       selection_->operators.end(),
+                       [&node](const SelectedNode& taken) {
+                         return CountReads(node, taken.output) > 0;
+                       });
   }
 
   bool IsReadByTaken(int tensor) const {

@@ -64,6 +64,9 @@ Region::Region(const TfLiteDelegateParams& params, Selection* selection,
   }
   steps_.resize(nodes_.size());
   ranks_.resize(nodes_.size());
+  for (const SelectedNode& node : nodes_) {
+    inputs_.resize(std::max(inputs_.size(), node.inputs.size()));
+  }
   const TfLiteIntArray* outputs = params.output_tensors;
   for (int i = 0; i < outputs->size; ++i) {
     bool is_unread = true;
@@ -109,30 +112,26 @@ Status Region::Prepare(TfLiteContext* context) {
   return status;
 }
 
-Status Region::InputShape(const TfLiteContext& context, int step,
-                          ActivationShape* shape, int* rank) const {
+// Also the rank of the first input.
+Status Region::InputShapes(const TfLiteContext& context, int step,
+                           std::vector<ActivationShape>* shapes,
+                           int* rank) const {
   const SelectedNode& node = nodes_[step];
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
+  shapes->resize(node.inputs.size());
+  for (size_t i = node.inputs.size(); i-- > 0;) {
     const int producer = steps_[step].producers[i];
-    ActivationShape input;
     if (producer != Step::kOfRuntime) {
-      input = steps_[producer].op->output_shape();
+      (*shapes)[i] = steps_[producer].op->output_shape();
       *rank = ranks_[producer];
-      if (*rank < node.least_input_rank) {
-        return Status::Error("its input has %d dimensions, expected %d", *rank,
-                             node.least_input_rank);
-      }
-    } else {
-      const TfLiteTensor& tensor = context.tensors[node.inputs[i]];
-      const Status status =
-          ReadActivationShape(tensor, node.least_input_rank, &input);
-      if (!status.ok()) return status;
-      *rank = tensor.dims->size;
+      if (*rank >= node.least_input_rank) continue;
+      return Status::Error("its input has %d dimensions, expected %d", *rank,
+                           node.least_input_rank);
     }
-    if (i > 0 && !(input == *shape)) {
-      return Status::Error("its inputs differ in shape");
-    }
-    *shape = input;
+    const TfLiteTensor& tensor = context.tensors[node.inputs[i]];
+    const Status status =
+        ReadActivationShape(tensor, node.least_input_rank, &(*shapes)[i]);
+    if (!status.ok()) return status;
+    *rank = tensor.dims->size;
   }
   return Status();
 }
@@ -140,13 +139,16 @@ Status Region::InputShape(const TfLiteContext& context, int step,
 Status Region::PrepareStep(TfLiteContext* context, int index) {
   const SelectedNode& node = nodes_[index];
   Step& step = steps_[index];
-  ActivationShape input;
+  std::vector<ActivationShape> inputs;
   int rank = 0;
-  Status status = InputShape(*context, index, &input, &rank);
-  if (status.ok()) status = node.op->Resize(input);
+  Status status = InputShapes(*context, index, &inputs, &rank);
+  if (status.ok()) status = node.op->Resize(inputs);
   if (!status.ok()) return status;
   const ActivationShape output = node.op->output_shape();
-  step.input_row_bytes = RowBytes(input, node.type);
+  step.input_row_bytes.clear();
+  for (const ActivationShape& input : inputs) {
+    step.input_row_bytes.push_back(RowBytes(input, node.type));
+  }
   step.output_row_bytes = RowBytes(output, node.type);
   ranks_[index] = node.flattens ? kLeastRank : rank;
   if (!step.leaves_region) return Status();
@@ -192,9 +194,11 @@ void Region::ResetProfile(const TfLiteContext& context) {
     const char* name = context.tensors[node.output].name;
     if (name == nullptr) name = "";
     layer.name.assign(name, name + strlen(name) + 1);
+    std::vector<ActivationShape> inputs;
     int rank = 0;
     static_cast<void>(
-        InputShape(context, static_cast<int>(step), &layer.input_shape, &rank));
+        InputShapes(context, static_cast<int>(step), &inputs, &rank));
+    layer.input_shape = inputs[0];
     layer.output_shape = node.op->output_shape();
   }
   profile_->Reset(std::move(layers));
@@ -223,18 +227,17 @@ Status Region::Invoke(TfLiteContext* context) {
 void Region::RunPass(const TfLiteContext& context, const Pass& pass) {
   const Step& step = steps_[pass.step];
   const SelectedNode& node = nodes_[pass.step];
-  const void* inputs[kMaxInputs];
   for (size_t i = 0; i < step.producers.size(); ++i) {
     // Tensors move between runs, so their addresses are read each time.
-    inputs[i] = step.producers[i] == Step::kOfRuntime
-                    ? context.tensors[node.inputs[i]].data
-                    : RowZero(context, step.producers[i]);
+    inputs_[i] = step.producers[i] == Step::kOfRuntime
+                     ? context.tensors[node.inputs[i]].data
+                     : RowZero(context, step.producers[i]);
   }
   PhaseTicks* ticks = nullptr;
   if (profile_ != nullptr) ticks = profile_->BeginLayer(pass.step);
   KeepRows(pass.step, pass.kept_row);
   held_[pass.step].end = pass.rows.end;
-  step.op->RunRows(inputs, RowZero(context, pass.step), pass.rows,
+  step.op->RunRows(inputs_.data(), RowZero(context, pass.step), pass.rows,
                    memory_.get() + workspace_offset_, pool_, ticks);
   if (profile_ != nullptr) profile_->EndLayer(pass.step);
 }

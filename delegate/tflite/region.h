@@ -36,8 +36,8 @@ class Region {
 
  private:
   void ConnectSteps();
-  Status InputShape(const TfLiteContext& context, int step,
-                    ActivationShape* shape, int* rank) const;
+  Status InputShapes(const TfLiteContext& context, int step,
+                     std::vector<ActivationShape>* shapes, int* rank) const;
   Status PrepareStep(TfLiteContext* context, int step);
   Status Allocate();
   void ResetProfile(const TfLiteContext& context);
@@ -46,8 +46,9 @@ class Region {
   void KeepRows(int step, int first_row);
 
   std::vector<SelectedNode> nodes_;
-  std::vector<Step> steps_;  // of each node
-  std::vector<int> ranks_;   // of each node's output
+  std::vector<Step> steps_;          // of each node
+  std::vector<int> ranks_;           // of each node's output
+  std::vector<const void*> inputs_;  // of the step that runs
   // Results of DENSIFY that nobody reads any more.
   std::vector<int> unread_outputs_;
   ThreadPool* const pool_;

@@ -1,6 +1,7 @@
 #include "delegate/tflite/schedule.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace tf_pconv {
 namespace {
@@ -11,6 +12,18 @@ constexpr int kLeastPixels = 768;
 bool Reads(const Step& reader, int step) {
   return std::find(reader.producers.begin(), reader.producers.end(), step) !=
          reader.producers.end();
+}
+
+// The rows of a step's output that rows of its reader depend on.
+RowRange RowsRead(const Step& reader, RowRange rows, int step) {
+  RowRange read = {std::numeric_limits<int>::max(), 0};
+  for (size_t i = 0; i < reader.producers.size(); ++i) {
+    if (reader.producers[i] != step) continue;
+    const RowRange input = reader.op->InputRows(static_cast<int>(i), rows);
+    read.begin = std::min(read.begin, input.begin);
+    read.end = std::max(read.end, input.end);
+  }
+  return read;
 }
 
 // Consecutive steps that compute a few rows in turn: a wave of the last step's
@@ -103,7 +116,7 @@ class Waves {
         is_read = true;
         const RowRange rows = {done[reader - begin_], goals[reader - begin_]};
         if (rows.begin == rows.end) continue;
-        goal = std::max(goal, At(reader).op->InputRows(rows).end);
+        goal = std::max(goal, RowsRead(At(reader), rows, step).end);
       }
       // What nobody here reads advances at the pace of the last step.
       if (!is_read) {
@@ -123,7 +136,7 @@ class Waves {
     for (int reader = step + 1; reader < end_; ++reader) {
       const int row = done[reader - begin_];
       if (!Reads(At(reader), step) || row == Height(reader)) continue;
-      first = std::min(first, At(reader).op->InputRows({row, row + 1}).begin);
+      first = std::min(first, RowsRead(At(reader), {row, row + 1}, step).begin);
     }
     return first;
   }
@@ -145,10 +158,12 @@ class Waves {
       if (IsWhole(pass.step)) {
         touched += (pass.rows.end - pass.rows.begin) * step.output_row_bytes;
       }
-      const RowRange read = step.op->InputRows(pass.rows);
-      for (int producer : step.producers) {
+      for (size_t i = 0; i < step.producers.size(); ++i) {
+        const int producer = step.producers[i];
         if (producer >= begin_ && !IsWhole(producer)) continue;
-        touched += (read.end - read.begin) * step.input_row_bytes;
+        const RowRange read =
+            step.op->InputRows(static_cast<int>(i), pass.rows);
+        touched += (read.end - read.begin) * step.input_row_bytes[i];
       }
       size_t& most = whole[pass.step - begin_];
       most = std::max(most, touched);

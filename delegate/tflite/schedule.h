@@ -15,7 +15,7 @@ struct Step {
   const Operator* op = nullptr;
   // For each input the step that computes it, or kOfRuntime.
   std::vector<int> producers;
-  size_t input_row_bytes = 0;
+  std::vector<size_t> input_row_bytes;  // of each input
   size_t output_row_bytes = 0;
   size_t weight_bytes = 0;
   // The runtime reads its output.

@@ -85,8 +85,11 @@ class Add : public Operator {
   Add(const AddDescription& description, const AddKernel& kernel)
       : kernel_(kernel), sum_(description) {}
 
-  Status Resize(const ActivationShape& input) override {
-    shape_ = input;
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
+    if (!(inputs[0] == inputs[1])) {
+      return Status::Error("its inputs differ in shape");
+    }
+    shape_ = inputs[0];
     return Status();
   }
 
@@ -94,7 +97,7 @@ class Add : public Operator {
 
   size_t WorkspaceBytes(int) const override { return 0; }
 
-  RowRange InputRows(RowRange rows) const override { return rows; }
+  RowRange InputRows(int, RowRange rows) const override { return rows; }
 
   int row_unit() const override { return 1; }
 

@@ -22,10 +22,10 @@ class FloatConv : public TiledFloatConv {
       : TiledFloatConv(description, std::move(kernels), tuning),
         zeros_(sizes().channels, 0.0f) {}
 
-  Status Resize(const ActivationShape& input) override {
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
     // Packing again would give the same.
-    if (is_packed() && input == geometry().input) return Status();
-    const Status status = WindowConv::Resize(input);
+    if (is_packed() && inputs[0] == geometry().input) return Status();
+    const Status status = WindowConv::Resize(inputs);
     if (!status.ok()) return status;
     const double kept_channels =
         double(weights().kernels.size()) / weights().groups();

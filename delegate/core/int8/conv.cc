@@ -61,8 +61,8 @@ class Int8Conv : public TiledConv {
                        PassChannels(sizes().channels, channel_bytes, bytes));
   }
 
-  Status Resize(const ActivationShape& input) override {
-    const Status status = WindowConv::Resize(input);
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
+    const Status status = WindowConv::Resize(inputs);
     if (!status.ok()) return status;
     tiling_ = &*std::min_element(tilings_.begin(), tilings_.end(),
                                  [&](const Int8Tiling& a, const Int8Tiling& b) {

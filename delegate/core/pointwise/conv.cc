@@ -39,10 +39,10 @@ class ConvOfAnySize : public PatternConv {
 
   bool has_kernels() const { return conv_ != nullptr; }
 
-  Status Resize(const ActivationShape& input) override {
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
     Geometry geometry;
     const Status status =
-        ComputeGeometry(WindowsOf(description_), input, &geometry);
+        ComputeGeometry(WindowsOf(description_), inputs[0], &geometry);
     if (!status.ok()) return status;
     const ActivationShape& output = geometry.output;
     const bool few = int64_t{output.batch} * output.height * output.width <=
@@ -52,7 +52,7 @@ class ConvOfAnySize : public PatternConv {
       conv_.reset();
       conv_ = Make();
     }
-    return conv_->Resize(input);
+    return conv_->Resize(inputs);
   }
 
   ActivationShape output_shape() const override {
@@ -63,8 +63,8 @@ class ConvOfAnySize : public PatternConv {
     return conv_->WorkspaceBytes(threads);
   }
 
-  RowRange InputRows(RowRange rows) const override {
-    return conv_->InputRows(rows);
+  RowRange InputRows(int input, RowRange rows) const override {
+    return conv_->InputRows(input, rows);
   }
 
   int row_unit() const override { return conv_->row_unit(); }

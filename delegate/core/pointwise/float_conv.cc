@@ -23,8 +23,8 @@ class FloatPointwiseConv : public TiledFloatConv {
                      const ConvTuning& tuning)
       : TiledFloatConv(description, std::move(kernels), tuning) {}
 
-  Status Resize(const ActivationShape& input) override {
-    const Status status = WindowConv::Resize(input);
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
+    const Status status = WindowConv::Resize(inputs);
     if (!status.ok()) return status;
     const ActivationShape& output = geometry().output;
     largest_ = TileKernel(kernels(),
