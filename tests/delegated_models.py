@@ -68,6 +68,19 @@ def residual(rng):
     return function
 
 
+def joined(rng):
+    """Two convolutions whose channels are joined, and a border before the third."""
+    first = Conv(pattern_kernel(rng, 8, 24, 4), activation=tf.nn.relu)
+    second = Conv(pattern_kernel(rng, 8, 40, 4), bias=rng.normal(size=40))
+    last = Conv(pattern_kernel(rng, 64, 8, 2), stride=2, padding="VALID")
+
+    def function(x):
+        x = tf.concat([first(x), second(x)], axis=-1)
+        return last(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]))
+
+    return function
+
+
 def convert(rng, function, shape, *, int8=False, pattern_format="dense"):
     """The `.tflite` of a function of one NHWC input of `shape`."""
     sparse = pattern_format == "sparse"

@@ -21,10 +21,11 @@ int OutputSize(Padding padding, int kernel, int size, int stride,
   return output;
 }
 
-// Rows and columns are int, also those of windows that reach past the edges and
-// those of a few rows packed behind each other; a tensor, four bytes an
-// element, must be addressable.
-bool Addressable(const ActivationShape& shape) {
+}  // namespace
+
+bool IsAddressable(const ActivationShape& shape) {
+  // Rows and columns are int, also those of windows that reach past the edges
+  // and those of a few rows packed behind each other.
   constexpr int kMaxPixels = 1 << 28;
   int pixels;
   ptrdiff_t bytes;
@@ -34,8 +35,6 @@ bool Addressable(const ActivationShape& shape) {
          !__builtin_mul_overflow(ptrdiff_t{pixels}, shape.channels, &bytes) &&
          !__builtin_mul_overflow(bytes, ptrdiff_t{4}, &bytes);
 }
-
-}  // namespace
 
 RowRange InputRows(const Geometry& geometry, RowRange rows) {
   const int height = geometry.input.height;
@@ -82,7 +81,7 @@ Status ComputeGeometry(const WindowShape& windows, const ActivationShape& input,
         "padding does not allow",
         input.height, input.width, windows.kernel_side, windows.kernel_side);
   }
-  if (!Addressable(result.input) || !Addressable(result.output)) {
+  if (!IsAddressable(result.input) || !IsAddressable(result.output)) {
     return Status::Error("input shape %dx%dx%dx%d is too large", input.batch,
                          input.height, input.width, input.channels);
   }

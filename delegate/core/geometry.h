@@ -34,6 +34,10 @@ struct Geometry {
 // The input rows that the windows of these outputs cover.
 RowRange InputRows(const Geometry& geometry, RowRange rows);
 
+// Whether the elements of a tensor, four bytes each, can be addressed, and its
+// pixels counted.
+bool IsAddressable(const ActivationShape& shape);
+
 // Follows TFLite's rules for SAME and VALID. Fails where the input does not fit
 // the weights or where the output would be empty or too large to address.
 Status ComputeGeometry(const WindowShape& windows, const ActivationShape& input,

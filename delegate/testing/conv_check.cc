@@ -17,10 +17,6 @@ namespace {
 constexpr float kTolerance = 1e-5f;
 constexpr uint8_t kUnwritten = 0xff;
 
-size_t ElementBytes(DataType type) {
-  return type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float);
-}
-
 template <typename Value>
 std::vector<Value> ValuesOf(const TensorBytes& bytes) {
   std::vector<Value> values(bytes.size() / sizeof(Value));

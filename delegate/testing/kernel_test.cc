@@ -94,10 +94,8 @@ void KernelTest::CheckRanges(const ConvCase& test, ThreadPool* pool) const {
   const RandomConv conv(test.conv);
   const auto tested = GetParam().create(conv.description());
   ASSERT_TRUE(tested->Resize({test.input}).ok());
-  ExpectRangesGiveTheWhole(
-      *tested, {{test.input, MakeInput(test)}},
-      test.conv.type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float),
-      test.conv.seed, pool);
+  ExpectRangesGiveTheWhole(*tested, {{test.input, MakeInput(test)}},
+                           ElementBytes(test.conv.type), test.conv.seed, pool);
 }
 
 TEST_P(KernelTest, AllSides) {

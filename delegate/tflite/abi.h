@@ -48,11 +48,13 @@ enum TfLiteFusedActivation : int {
 
 enum TfLiteBuiltinOperator : int32_t {
   kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
   kTfLiteBuiltinFullyConnected = 9,
   kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinCustom = 32,
+  kTfLiteBuiltinPad = 34,
   kTfLiteBuiltinDelegate = 51,
   kTfLiteBuiltinDensify = 124,
 };
@@ -138,6 +140,11 @@ struct TfLiteNode {
 
 // What later versions append is not read.
 struct TfLiteAddParams {
+  TfLiteFusedActivation activation;
+};
+
+struct TfLiteConcatenationParams {
+  int axis;
   TfLiteFusedActivation activation;
 };
 

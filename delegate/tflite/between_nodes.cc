@@ -1,14 +1,18 @@
 #include "delegate/tflite/between_nodes.h"
 
 #include "delegate/tflite/add_node.h"
+#include "delegate/tflite/concatenation_node.h"
 #include "delegate/tflite/max_pool_node.h"
+#include "delegate/tflite/pad_node.h"
 
 namespace tf_pconv {
 namespace {
 
 constexpr BetweenOperator kOperators[] = {
     {kTfLiteBuiltinAdd, "ADD", ReadAdd},
+    {kTfLiteBuiltinConcatenation, "CONCATENATION", ReadConcatenation},
     {kTfLiteBuiltinMaxPool2d, "MAX_POOL_2D", ReadMaxPool2D},
+    {kTfLiteBuiltinPad, "PAD", ReadPad},
 };
 
 }  // namespace

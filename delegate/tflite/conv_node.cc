@@ -189,7 +189,7 @@ Status ReadValues(const TfLiteTensor& tensor, DataType type,
     *values = densified->data();
     return status;
   }
-  size_t bytes = type == DataType::kInt8 ? 1 : sizeof(float);
+  size_t bytes = ElementBytes(type);
   for (int i = 0; i < tensor.dims->size; ++i) {
     const size_t size = std::max(tensor.dims->data[i], 0);
     if (__builtin_mul_overflow(bytes, size, &bytes)) bytes = 0;

@@ -78,6 +78,23 @@ Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
   return Status();
 }
 
+Status CheckSameQuantization(const TfLiteTensor& input,
+                             const TfLiteTensor& output) {
+  float scales[2];
+  int zero_points[2];
+  Status status =
+      ReadActivationQuantization(input, "input", &scales[0], &zero_points[0]);
+  if (status.ok()) {
+    status = ReadActivationQuantization(output, "output", &scales[1],
+                                        &zero_points[1]);
+  }
+  if (status.ok() &&
+      (scales[0] != scales[1] || zero_points[0] != zero_points[1])) {
+    return Status::Error("input and output differ in scale or zero point");
+  }
+  return status;
+}
+
 Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,
                            ActivationShape* shape) {
   const int rank = tensor.dims == nullptr ? 0 : tensor.dims->size;

@@ -39,6 +39,10 @@ const TfLiteAffineQuantizationParams* FindQuantization(
 Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
                                   float* scale, int* zero_point);
 
+// An error where two int8 tensors differ in scale or zero point.
+Status CheckSameQuantization(const TfLiteTensor& input,
+                             const TfLiteTensor& output);
+
 Status ReadPadding(TfLitePadding number, Padding* padding);
 
 // A fused activation by its number in TensorFlow Lite.

@@ -31,10 +31,6 @@ Status ResizeTensor(TfLiteContext* context, int index,
   return Status();
 }
 
-size_t ElementBytes(DataType type) {
-  return type == DataType::kInt8 ? 1 : sizeof(float);
-}
-
 // The dimensions of a tensor of that rank: the first takes those that lack.
 std::vector<int> Dims(const ActivationShape& shape, int rank) {
   std::vector<int> dims = {shape.batch, shape.height, shape.width,

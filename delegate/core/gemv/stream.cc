@@ -45,8 +45,7 @@ GemvStream::GemvStream(const PatternWeights& weights, const GemvKernel& kernel)
 size_t GemvStream::Place(const PatternWeights& weights,
                          const GemvKernel& kernel) {
   const int lanes = kernel.lanes, size = kernel.group_size;
-  const size_t value_bytes =
-      weights.type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float);
+  const size_t value_bytes = ElementBytes(weights.type);
   size_t bytes = 0;
   for (int group = 0; group < weights.groups(); ++group) {
     const int kept = static_cast<int>(weights.group_begin[group + 1] -

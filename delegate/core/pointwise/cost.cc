@@ -64,10 +64,6 @@ constexpr double kFarWeight = 0.02;  // nanoseconds a byte
 // A byte of weights that many pixels do not share.
 constexpr double kNearWeight = 0.0115;
 
-double ValueBytes(const PatternWeights& weights) {
-  return weights.type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float);
-}
-
 double FarBytes(double weight_bytes) {
   return std::max(0.0, weight_bytes - kNearWeights);
 }
@@ -118,7 +114,8 @@ double PredictTiles(const PatternWeights& weights, int64_t pixels,
   const double channels = GroupChannels(weights, kernel.group_size);
   // Of a channel its offset, and a weight for each filter.
   const double bytes =
-      channels * (sizeof(uint32_t) + ValueBytes(weights) * kernel.group_size);
+      channels *
+      (sizeof(uint32_t) + ElementBytes(weights.type) * kernel.group_size);
   return tiles.pixels * channels *
              (rates.shared + rates.product * kernel.group_size) +
          tiles.count * FarBytes(bytes) * kFarWeight +
@@ -134,7 +131,7 @@ double PredictDense(const PatternWeights& weights, int64_t pixels,
        weights.filters * rates.dense_output + rates.dense_pixel);
   // Few pixels wait for the weights.
   const double bytes =
-      double(weights.channels) * weights.filters * ValueBytes(weights);
+      double(weights.channels) * weights.filters * ElementBytes(weights.type);
   return std::max(products, bytes * kNearWeight + FarBytes(bytes) * kFarWeight);
 }
 

@@ -1,12 +1,17 @@
 #ifndef TF_PCONV_DELEGATE_CORE_WEIGHTS_PATTERN_WEIGHTS_H_
 #define TF_PCONV_DELEGATE_CORE_WEIGHTS_PATTERN_WEIGHTS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace tf_pconv {
 
 enum class DataType : uint8_t { kFloat32, kInt8 };
+
+inline size_t ElementBytes(DataType type) {
+  return type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float);
+}
 
 inline constexpr int kKernelSide = 3;
 inline constexpr int kKernelTaps = kKernelSide * kKernelSide;
