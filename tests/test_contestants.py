@@ -71,6 +71,8 @@ def test_engine_computes_what_tflite_computes(name, dtype, head, rng):
         pytest.skip(f"{name} reads {engine.types} only")
     if (name, dtype) == ("openvino", "int8"):
         pytest.skip("OpenVINO reads the file itself; what it makes of this one is far off")
+    if (name, dtype) == ("ncnn", "int8"):
+        pytest.skip("ncnn quantises activations its own way, see below")
     model = every_operator(head)
     sample = rng.normal(size=model.input_shape).astype(np.float32)
     model = convert(model, dtype, sample)
@@ -87,6 +89,64 @@ def test_engine_computes_what_tflite_computes(name, dtype, head, rng):
     contestant.prepare()
     contestant.invoke()
     np.testing.assert_array_equal(contestant.outputs()[0], output)
+
+
+@pytest.mark.parametrize("head", [keras.layers.Flatten, keras.layers.GlobalAveragePooling2D])
+def test_ncnn_computes_int8_with_half_the_steps(head, rng):
+    if not ENGINES["ncnn"].installed:
+        pytest.skip("ncnn is not installed")
+    model = every_operator(head)
+    sample = rng.normal(size=model.input_shape).astype(np.float32)
+    model = convert(model, "int8", sample)
+    reference = litert.open_reference(model)
+    inputs = [quantized(sample, reference)]
+    contestant = ENGINES["ncnn"].open(model, 1)
+    (expected,), (output,) = run(reference, inputs), run(contestant, inputs)
+    assert (output.shape, output.dtype) == (expected.shape, np.int8)
+    assert np.corrcoef(output.ravel(), expected.ravel())[0, 1] > 0.95
+    assert contestant.numbers == "int8"
+    assert not exactness.is_exact("ncnn")
+
+
+def quantized_pair(rng, zero_point):
+    """Two int8 convolutions with a RELU between them."""
+    weights, scales = model_builder.quantize_weights(rng.normal(size=(6, 3, 3, 5)))
+    more, more_scales = model_builder.quantize_weights(rng.normal(size=(5, 1, 1, 6)))
+    first = model_builder.Conv(weights, scales, np.arange(6, dtype=np.int32), (0.5, zero_point))
+    second = model_builder.Conv(more, more_scales, np.zeros(5, np.int32), (0.25, 3))
+    return model_builder.chain(first, second, side=4, quantization=(0.125, 0)).serialize()
+
+
+def test_ncnn_weights_are_those_of_the_tflite(rng):
+    model = graph.read_graph(quantized_pair(rng, -128))
+    writer = ncnn_model.NcnnWriter(model)
+    description, content = writer.serialize()
+    first, second = model.operators
+    # What stands between convolutions, and before and behind them, passes as int8.
+    assert writer.integers == {first.source, first.output, second.output}
+    assert [line.split()[-1] for line in description.splitlines()[3:]] == ["8=101", "8=101"]
+    tag, weights, rest = content[:4], content[4:274], content[276:]
+    assert tag == bytes.fromhex("384b0d00")
+    assert content[274:276] == bytes(2)
+    values = first.inputs[1].constant
+    np.testing.assert_array_equal(
+        np.frombuffer(weights, np.int8), values.transpose(0, 3, 1, 2).ravel()
+    )
+    scales = first.inputs[1].scales
+    numbers = np.frombuffer(rest[:56], np.float32)
+    np.testing.assert_allclose(numbers[:6], np.arange(6) * scales * 0.125, rtol=1e-6)  # bias
+    np.testing.assert_allclose(numbers[6:12], 1 / scales, rtol=1e-6)
+    # Without zero points, 127 steps must reach what 255 steps of 0.5 reach behind a RELU.
+    np.testing.assert_allclose(numbers[12:], [1 / 0.125, 127 / (255 * 0.5)], rtol=1e-6)
+
+
+def test_ncnn_int8_is_float32_between_other_layers(rng):
+    model = every_operator(keras.layers.Flatten)
+    sample = rng.normal(size=model.input_shape).astype(np.float32)
+    translated = graph.read_graph(convert(model, "int8", sample))
+    first, depthwise, *_ = translated.operators
+    integers = ncnn_model.NcnnWriter(translated).integers
+    assert integers == {first.source, depthwise.output}  # a sum reads what the first one writes
 
 
 @pytest.mark.parametrize("name", [name for name in IN_PROCESS if "int8" in ENGINES[name].types])
@@ -172,7 +232,7 @@ def test_unknown_engine_is_refused():
 
 def test_all_stands_for_engines_of_the_same_type():
     integers = [engine.name for engine in contestants.selected(["all", "xnnpack"], "int8")]
-    assert integers == ["xnnpack", "onnxruntime", "onnxruntime-u8s8", "openvino"]
+    assert integers == ["xnnpack", "onnxruntime", "onnxruntime-u8s8", "openvino", "ncnn"]
     floats = [engine.name for engine in contestants.selected(["all"], "float32")]
     assert floats == ["xnnpack", "onnxruntime", "openvino", "openvino-default", "mnn", "ncnn"]
 

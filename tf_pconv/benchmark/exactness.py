@@ -17,7 +17,7 @@ from tf_pconv.lite.model_builder import Conv, chain, quantize_weights
 from tf_pconv.lite.verification import INT8_DIFFERENCE
 
 _CHANNELS, _FILTERS, _SIDE = 64, 64, 12
-_OUTPUT_WIDTH = 42.0  # Standard deviation of the outputs: a third of half their range.
+_OUTPUT_WIDTH = 84.0  # Standard deviation of what the RELU cuts: a third of the outputs' range.
 
 
 @functools.cache
@@ -45,6 +45,8 @@ def _probe() -> bytes:
     shape = (_FILTERS, 3, 3, _CHANNELS)
     weights, scales = quantize_weights(random.standard_normal(shape, dtype=np.float32))
     bias = np.zeros(_FILTERS, np.int32)
-    # Inputs have the scale 1 and, spread evenly over int8, a standard deviation of 74.
-    output = (74 * float(np.sqrt(9 * _CHANNELS)) / _OUTPUT_WIDTH, 0)
-    return chain(Conv(weights, scales, bias, output), side=_SIDE, quantization=(1.0, 0)).serialize()
+    # Inputs are spread evenly over 0 to 255: the root of their mean square is 147.
+    zero_point = int(np.iinfo(np.int8).min)
+    output = (147 * float(np.sqrt(9 * _CHANNELS)) / _OUTPUT_WIDTH, zero_point)
+    conv = Conv(weights, scales, bias, output, activation="RELU")
+    return chain(conv, side=_SIDE, quantization=(1.0, zero_point)).serialize()

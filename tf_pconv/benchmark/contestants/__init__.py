@@ -57,7 +57,7 @@ ENGINES = {
         Engine("openvino", *_OPENVINO, _BOTH, OpenVino),
         Engine("openvino-default", *_OPENVINO, _FLOAT, open_default),
         Engine("mnn", "MNN", ("MNN", "_tools"), _FLOAT, Mnn),
-        Engine("ncnn", "ncnn", ("ncnn",), _FLOAT, Ncnn),
+        Engine("ncnn", "ncnn", ("ncnn",), _BOTH, Ncnn),
         Engine(
             "deepsparse", "", ("onnx",), _BOTH, DeepSparse, options=("engine_python",), dense=False
         ),
