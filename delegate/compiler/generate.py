@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import sys
 
-import add_kernels
 import depthwise_kernels
+import elementwise_kernels
 import float_kernels
 import gemv_kernels
 import int8_kernels
 import max_pool_kernels
 import pointwise_kernels
 from kernel_list import (
-    ADD_KERNELS,
     DEPTHWISE_KERNELS,
+    ELEMENTWISE_KERNELS,
     FLOAT_GEMV_KERNELS,
     FLOAT_KERNELS,
     FLOAT_POINTWISE_KERNELS,
@@ -31,13 +31,19 @@ from targets import TARGETS
 FAMILIES = {
     family.name: family
     for family in (
-        Family("add", ADD_KERNELS, add_kernels.functions, add_kernels.members, sizes=("bytes",)),
         Family(
             "depthwise",
             DEPTHWISE_KERNELS,
             depthwise_kernels.functions,
             depthwise_kernels.members,
             sizes=("channels",),
+        ),
+        Family(
+            "elementwise",
+            ELEMENTWISE_KERNELS,
+            elementwise_kernels.functions,
+            elementwise_kernels.members,
+            sizes=("bytes",),
         ),
         Family("float", FLOAT_KERNELS, float_kernels.functions, float_kernels.members),
         Family(

@@ -11,8 +11,8 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 * target: an instruction set of `targets.py`.
 
 Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
-`qs8-depthwise-c64-avx512vnni`. `add-avx512` and
-`max-pool-avx512` take tensors of either type.
+`qs8-depthwise-c64-avx512vnni`. `elementwise-avx512`
+and `max-pool-avx512` take tensors of either type.
 """
 
 from __future__ import annotations
@@ -300,7 +300,7 @@ class TensorKernel:
     """A kernel of an operator without weights, for tensors of either type.
 
     Attributes:
-        operation: `add` or `max-pool`.
+        operation: `elementwise` or `max-pool`.
         target: Instruction set.
     """
 
@@ -322,7 +322,7 @@ def _tensor(operation: str, *targets: str) -> tuple[TensorKernel, ...]:
     return tuple(TensorKernel(operation, TARGETS[target]) for target in targets)
 
 
-ADD_KERNELS = _tensor("add", "avx2", "avx512")
+ELEMENTWISE_KERNELS = _tensor("elementwise", "avx2", "avx512")
 MAX_POOL_KERNELS = _tensor("max-pool", "avx2", "avx512")
 
 

@@ -113,6 +113,8 @@ _AVX2 = {
     "store_float": "_mm256_store_ps({0}, {1})",
     "store_any_float": "_mm256_storeu_ps({0}, {1})",
     "add_float": "_mm256_add_ps({0}, {1})",
+    "subtract_float": "_mm256_sub_ps({0}, {1})",
+    "multiply_float": "_mm256_mul_ps({0}, {1})",
     "multiply_add": "_mm256_fmadd_ps({0}, {1}, {2})",
     # The floats of {0} one lane up; into the lowest comes the highest of {1}.
     "move_up": (
@@ -196,6 +198,8 @@ _AVX512 = {
     "store_float": "_mm512_store_ps({0}, {1})",
     "store_any_float": "_mm512_storeu_ps({0}, {1})",
     "add_float": "_mm512_add_ps({0}, {1})",
+    "subtract_float": "_mm512_sub_ps({0}, {1})",
+    "multiply_float": "_mm512_mul_ps({0}, {1})",
     "multiply_add": "_mm512_fmadd_ps({0}, {1}, {2})",
     "move_up": (
         "_mm512_castsi512_ps(_mm512_alignr_epi32("

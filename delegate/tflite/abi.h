@@ -53,6 +53,7 @@ enum TfLiteBuiltinOperator : int32_t {
   kTfLiteBuiltinDepthwiseConv2d = 4,
   kTfLiteBuiltinFullyConnected = 9,
   kTfLiteBuiltinMaxPool2d = 17,
+  kTfLiteBuiltinMul = 18,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinPad = 34,
   kTfLiteBuiltinDelegate = 51,
@@ -173,6 +174,10 @@ struct TfLitePoolParams {
   int stride_height;
   int filter_width;
   int filter_height;
+  TfLiteFusedActivation activation;
+};
+
+struct TfLiteMulParams {
   TfLiteFusedActivation activation;
 };
 

@@ -1,7 +1,7 @@
 #include "delegate/tflite/between_nodes.h"
 
-#include "delegate/tflite/add_node.h"
 #include "delegate/tflite/concatenation_node.h"
+#include "delegate/tflite/elementwise_node.h"
 #include "delegate/tflite/max_pool_node.h"
 #include "delegate/tflite/pad_node.h"
 
@@ -12,6 +12,7 @@ constexpr BetweenOperator kOperators[] = {
     {kTfLiteBuiltinAdd, "ADD", ReadAdd},
     {kTfLiteBuiltinConcatenation, "CONCATENATION", ReadConcatenation},
     {kTfLiteBuiltinMaxPool2d, "MAX_POOL_2D", ReadMaxPool2D},
+    {kTfLiteBuiltinMul, "MUL", ReadMul},
     {kTfLiteBuiltinPad, "PAD", ReadPad},
 };
 

@@ -17,14 +17,13 @@ from tf_pconv.benchmark.contestants.litert import LiteRt
 from tf_pconv.benchmark.operations import Operations, operations_by_output
 from tf_pconv.benchmark.settings import Settings, complete
 from tf_pconv.benchmark.timing import pinned
-from tf_pconv.lite.convolutions import DENSIFY, Graph
+from tf_pconv.lite.convolutions import CONVOLUTIONS, DENSIFY, Graph
 from tf_pconv.lite.delegation import open_delegated
 from tf_pconv.lite.flatbuffer import items, parse, schema, text
 from tf_pconv.lite.inspection import layer_names
 
 _LEAST_RUNS = 10
 _NO_WEIGHTS = Operations(dense=0, executed=0)
-_WITHOUT_WEIGHTS = ("ADD", "MAX_POOL_2D")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,25 +163,23 @@ def _layers(graph: Graph, dense: Any, regions: Sequence[dict[str, Any]]) -> dict
         layer_names([_weights_name(graph, each["node"]) for each in entries if _has_weights(each)])
     )
     return {
-        entry["node"]: _layer(
-            next(names), entry, _item_bytes(graph, entry), counts[0, entry["output"]]
-        )
+        entry["node"]: _layer(next(names), graph, entry, counts[0, entry["output"]])
         if _has_weights(entry)
-        else _layer(entry["name"], entry, _item_bytes(graph, entry), _NO_WEIGHTS)
+        else _layer(entry["name"], graph, entry, _NO_WEIGHTS)
         for entry in entries
     }
 
 
 def _has_weights(entry: Mapping[str, Any]) -> bool:
-    return entry["operator"] not in _WITHOUT_WEIGHTS
+    return entry["operator"] in CONVOLUTIONS
 
 
-def _layer(
-    name: str, entry: Mapping[str, Any], item_bytes: int, operations: Operations
-) -> LayerTime:
+def _layer(name: str, graph: Graph, entry: Mapping[str, Any], operations: Operations) -> LayerTime:
     source, output = tuple(entry["input_shape"]), tuple(entry["output_shape"])
-    sources = 2 if entry["operator"] == "ADD" else 1
-    weights = operations.executed // math.prod(output[:3])
+    if _has_weights(entry):
+        values_read = math.prod(source) + operations.executed // math.prod(output[:3])
+    else:
+        values_read = _values_of_inputs(graph, entry)
     return LayerTime(
         name=name,
         operator=entry["operator"],
@@ -194,8 +191,13 @@ def _layer(
         multiply_ms=entry["multiply_ns"] / 1e6,
         store_ms=entry["store_ns"] / 1e6,
         operations=operations,
-        bytes=item_bytes * (sources * math.prod(source) + math.prod(output) + weights),
+        bytes=_item_bytes(graph, entry) * (values_read + math.prod(output)),
     )
+
+
+def _values_of_inputs(graph: Graph, entry: Mapping[str, Any]) -> int:
+    inputs = items(graph.operators[entry["node"]].inputs)
+    return sum(math.prod(map(int, items(graph.tensor(tensor).shape))) for tensor in inputs)
 
 
 def _item_bytes(graph: Graph, entry: Mapping[str, Any]) -> int:

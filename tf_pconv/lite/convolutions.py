@@ -30,6 +30,7 @@ DEQUANTIZE = "DEQUANTIZE"
 DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"
 FULLY_CONNECTED = "FULLY_CONNECTED"
 PCONV_2D = pconv2d.CUSTOM_CODE.decode()
+CONVOLUTIONS = (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, PCONV_2D)
 SPARSE_CONV_2D = f"{DENSIFY} + {CONV_2D}"
 SPARSE_FULLY_CONNECTED = f"{DENSIFY} + {FULLY_CONNECTED}"
 
@@ -115,7 +116,7 @@ def find_convolutions(model: Any) -> list[Convolution]:
         _describe(graph, operator, kind, known)
         for graph in (Graph(model, subgraph) for subgraph in range(len(model.subgraphs)))
         for operator, kind in enumerate(graph.kinds)
-        if kind in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, PCONV_2D)
+        if kind in CONVOLUTIONS
     ]
 
 
