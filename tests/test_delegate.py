@@ -102,7 +102,11 @@ def test_halves_are_rounded_as_by_the_reference(rng, capfd, group_size, packed):
         DepthwiseCase(100, side=7, padding="VALID"),
         DepthwiseCase(144, side=6, stride=2, padding="VALID", activation="RELU_N1_TO_1"),
         DepthwiseCase(8, side=5),  # too few channels for a kernel
-        DepthwiseCase(24, side=5, dtype="float32"),
+        DepthwiseCase(7, side=5, dtype="float32"),  # too few as well
+        DepthwiseCase(8, side=9, dtype="float32", activation="RELU6"),
+        DepthwiseCase(24, side=10, dtype="float32", stride=2, activation="RELU"),
+        DepthwiseCase(100, side=7, dtype="float32", padding="VALID"),
+        DepthwiseCase(144, side=6, dtype="float32", stride=2, padding="VALID"),
     ],
     ids=str,
 )
@@ -115,10 +119,11 @@ def test_depthwise_convolutions(rng, capfd, case):
         assert_agrees(run(interpreter, x), run(reference, x))
 
 
-def test_a_depthwise_convolution_of_few_channels_stays_with_the_runtime(rng, capfd):
+@pytest.mark.parametrize("case", [DepthwiseCase(8, 32), DepthwiseCase(7, 32, "float32")], ids=str)
+def test_a_depthwise_convolution_of_few_channels_stays_with_the_runtime(rng, capfd, case):
     delegate = tf_pconv.load_delegate()
     make, _ = INTERPRETERS["ai_edge_litert"]
-    make(model_content=DepthwiseCase(8, side=32).build(rng), experimental_delegates=[delegate])
+    make(model_content=case.build(rng), experimental_delegates=[delegate])
     assert "DEPTHWISE_CONV_2D node 0 stays with the runtime" in capfd.readouterr().err
 
 

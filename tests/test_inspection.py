@@ -62,7 +62,8 @@ class TestData:
         [
             (DepthwiseCase(16), ""),
             (DepthwiseCase(16, stride=2, padding="VALID"), ""),
-            (DepthwiseCase(16, dtype="float32"), "depthwise convolution in float32"),
+            (DepthwiseCase(8, dtype="float32"), ""),
+            (DepthwiseCase(7, dtype="float32"), "depthwise convolution of 7 channels"),
             (DepthwiseCase(15), "depthwise convolution of 15 channels"),
             (DepthwiseCase(16, multiplier=2), "depth multiplier"),
             (DepthwiseCase(16, kernel=5), "depthwise 5x5 kernels"),

@@ -83,7 +83,7 @@ def test_compression_below_that_of_patterns_keeps_all_kernels():
         (layers.Conv2D(8, 1), True, True, ""),
         (layers.Conv2D(8, 1, groups=2), True, False, "2 convolution groups"),
         (layers.Conv2D(8, (5, 3)), True, False, "5x3 kernels"),
-        (layers.DepthwiseConv2D(3, strides=2), True, True, "in int8"),
+        (layers.DepthwiseConv2D(3, strides=2), True, True, ""),
         (layers.DepthwiseConv2D(3, dilation_rate=2), True, False, "dilation 2"),
         (layers.DepthwiseConv2D(3, depth_multiplier=2), True, False, "depth multiplier 2"),
         (layers.DepthwiseConv2D(5), False, False, "depthwise 5x5; patterns are 3x3"),
@@ -114,10 +114,14 @@ def test_depthwise_kernels_get_patterns_only():
     assert planned["depthwise"].kept == 4 * 16
 
 
-def test_depthwise_layers_of_few_channels_are_not_accelerated():
-    model = model_of(layers.Conv2D(8, 3, name="body"), layers.DepthwiseConv2D(3, name="depthwise"))
+@pytest.mark.parametrize(
+    ("channels", "accelerated", "reason"), [(7, False, "7 channels"), (8, True, "in float32")]
+)
+def test_depthwise_layers_of_few_channels(channels, accelerated, reason):
+    body = layers.Conv2D(channels, 3, name="body")
+    model = model_of(body, layers.DepthwiseConv2D(3, name="depthwise"))
     row = plan(model, PatternConfig())["depthwise"]
-    assert (row.accelerated, row.reason) == (False, "8 channels")
+    assert (row.accelerated, row.reason) == (accelerated, reason)
 
 
 def perceptron(*units, inputs=256, cls=layers.Dense):

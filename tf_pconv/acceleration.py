@@ -51,7 +51,7 @@ def predict_acceleration(layer: keras.Layer, target: PruningTarget) -> Accelerat
     if refusal is not None:
         return Acceleration(False, refusal)
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return Acceleration(True, "in int8")
+        return _depthwise_acceleration(layer)
     return _predict(layer, target)
 
 
@@ -83,9 +83,18 @@ def _depthwise_refusal(layer: keras.layers.DepthwiseConv2D) -> str | None:
     if layer.depth_multiplier != 1:
         return f"depth multiplier {layer.depth_multiplier}"
     channels = layer.kernel.shape[2]
-    if channels < DEPTHWISE_LEAST_CHANNELS:
+    if channels < min(DEPTHWISE_LEAST_CHANNELS.values()):
         return f"{channels} channels"
     return None
+
+
+def _depthwise_acceleration(layer: keras.layers.DepthwiseConv2D) -> Acceleration:
+    """Returns in which types the delegate has kernels for a layer that it can take."""
+    from tf_pconv.lite.convolutions import DEPTHWISE_LEAST_CHANNELS
+
+    channels = layer.kernel.shape[2]
+    types = [dtype for dtype, least in DEPTHWISE_LEAST_CHANNELS.items() if channels >= least]
+    return Acceleration(True, "" if len(types) > 1 else f"in {types[0]}")
 
 
 def _steps_refusal(layer: keras.Layer) -> str | None:

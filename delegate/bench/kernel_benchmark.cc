@@ -165,6 +165,15 @@ void RegisterTable(const Kernel* const* table, DataType type,
   }
 }
 
+template <typename Kernel>
+void RegisterDepthwiseTable(const Kernel* const* table, DataType type) {
+  const uint32_t features = CpuFeatures();
+  for (; *table != nullptr; ++table) {
+    if (!CanRun(**table, features)) continue;
+    RegisterDepthwise((*table)->name, (*table)->name, type);
+  }
+}
+
 void RegisterAll() {
   for (int group_size : {1, 2, 4, 8, 16}) {
     const std::string suffix = "-g" + std::to_string(group_size);
@@ -178,11 +187,8 @@ void RegisterAll() {
   RegisterTable(native::kInt8Kernels, DataType::kInt8, k3x3Layers);
   RegisterTable(native::kFloatKernels, DataType::kFloat32, k3x3Layers);
   RegisterTable(native::kPointwiseKernels, DataType::kInt8, k1x1Layers);
-  const uint32_t features = CpuFeatures();
-  for (auto table = native::kDepthwiseKernels; *table != nullptr; ++table) {
-    if (!CanRun(**table, features)) continue;
-    RegisterDepthwise((*table)->name, (*table)->name, DataType::kInt8);
-  }
+  RegisterDepthwiseTable(native::kDepthwiseKernels, DataType::kInt8);
+  RegisterDepthwiseTable(native::kFloatDepthwiseKernels, DataType::kFloat32);
 }
 
 }  // namespace

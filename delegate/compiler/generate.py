@@ -9,6 +9,7 @@ import sys
 
 import depthwise_kernels
 import elementwise_kernels
+import float_depthwise_kernels
 import float_kernels
 import gemv_kernels
 import int8_kernels
@@ -17,6 +18,7 @@ import pointwise_kernels
 from kernel_list import (
     DEPTHWISE_KERNELS,
     ELEMENTWISE_KERNELS,
+    FLOAT_DEPTHWISE_KERNELS,
     FLOAT_GEMV_KERNELS,
     FLOAT_KERNELS,
     FLOAT_POINTWISE_KERNELS,
@@ -46,6 +48,14 @@ FAMILIES = {
             sizes=("bytes",),
         ),
         Family("float", FLOAT_KERNELS, float_kernels.functions, float_kernels.members),
+        Family(
+            "float_depthwise",
+            FLOAT_DEPTHWISE_KERNELS,
+            float_depthwise_kernels.functions,
+            float_depthwise_kernels.members,
+            folder="depthwise",
+            sizes=("channels", "rows"),
+        ),
         Family(
             "float_pointwise",
             FLOAT_POINTWISE_KERNELS,

@@ -11,7 +11,7 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 * target: an instruction set of `targets.py`.
 
 Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
-`qs8-depthwise-c64-avx512vnni`. `elementwise-avx512`
+`qs8-depthwise-c64-avx512vnni`, `f32-depthwise-c16-avx512`. `elementwise-avx512`
 and `max-pool-avx512` take tensors of either type.
 """
 
@@ -250,6 +250,36 @@ DEPTHWISE_KERNELS = tuple(
 
 
 @dataclasses.dataclass(frozen=True)
+class FloatDepthwiseKernel:
+    """A float32 kernel of depthwise 3x3 convolutions.
+
+    Attributes:
+        rows: Rows of outputs that it computes at once, at most: as many as there are registers
+            for their sums, beside the weights.
+        target: Instruction set.
+    """
+
+    rows: int
+    target: Target
+
+    @property
+    def channels(self) -> int:
+        """Channels of a vector."""
+        return self.target.floats
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        return f"f32-depthwise-c{self.channels}-{self.target.name}"
+
+
+FLOAT_DEPTHWISE_KERNELS = (
+    FloatDepthwiseKernel(2, TARGETS["avx2"]),
+    FloatDepthwiseKernel(4, TARGETS["avx512"]),
+)
+
+
+@dataclasses.dataclass(frozen=True)
 class GemvKernel:
     """A kernel of matrix-vector products: 1x1 convolutions, one pixel at a time.
 
@@ -326,7 +356,15 @@ ELEMENTWISE_KERNELS = _tensor("elementwise", "avx2", "avx512")
 MAX_POOL_KERNELS = _tensor("max-pool", "avx2", "avx512")
 
 
-Kernel = Int8Kernel | FloatKernel | PointwiseKernel | DepthwiseKernel | GemvKernel | TensorKernel
+Kernel = (
+    Int8Kernel
+    | FloatKernel
+    | PointwiseKernel
+    | DepthwiseKernel
+    | FloatDepthwiseKernel
+    | GemvKernel
+    | TensorKernel
+)
 
 
 def symbol(kernel: Kernel) -> str:

@@ -17,7 +17,8 @@ class Family(NamedTuple):
         kernels: Its part of the list.
         functions: Emits the functions of kernels of a target.
         members: Emits what the kernel's C++ struct holds after its name, features and sizes.
-        interface: What headers and the C++ type are named after, if not `name`.
+        interface: What the C++ type is named after, if not `name`.
+        folder: Where its headers lie, if not where `interface` says.
         sizes: Attributes of a kernel that are its sizes.
     """
 
@@ -26,12 +27,13 @@ class Family(NamedTuple):
     functions: Callable[[Target, Sequence[Any]], Iterable[str]]
     members: Callable[[Any], Iterable[str]]
     interface: str = ""
+    folder: str = ""
     sizes: tuple[str, ...] = ("group_size", "pixels")
 
     @property
     def header(self) -> str:
         """Path of the headers, without their ending."""
-        return f"delegate/core/{self.interface or self.name}/kernel"
+        return f"delegate/core/{self.folder or self.interface or self.name}/kernel"
 
     @property
     def type(self) -> str:

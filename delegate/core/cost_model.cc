@@ -151,7 +151,7 @@ ConvCost PredictInt8(const PatternWeights& weights, const Geometry& geometry,
 ConvCost CostOn(uint32_t features, const ConvDescription& description,
                 const Geometry& geometry) {
   if (description.depthwise != nullptr) {
-    return DepthwiseCost(*description.depthwise, geometry, features);
+    return DepthwiseCost(description, geometry, features);
   }
   const PatternWeights& weights = *description.weights;
   if (weights.kernel_side == 1) {

@@ -26,7 +26,8 @@ template <typename Visit>
 void VisitTables(const ConvDescription& description, Visit visit) {
   const bool is_int8 = description.type() == DataType::kInt8;
   if (description.depthwise != nullptr) {
-    visit(DepthwiseKernels(*description.depthwise));
+    is_int8 ? visit(native::kDepthwiseKernels)
+            : visit(native::kFloatDepthwiseKernels);
   } else if (description.kernel_side() == 1) {
     is_int8 ? visit(native::kPointwiseKernels)
             : visit(native::kFloatPointwiseKernels);
@@ -84,6 +85,7 @@ std::vector<const char*> UsableKernels() {
   add(native::kInt8Kernels);
   add(native::kPointwiseKernels);
   add(native::kDepthwiseKernels);
+  add(native::kFloatDepthwiseKernels);
   add(native::kFloatKernels);
   add(native::kFloatPointwiseKernels);
   add(native::kGemvKernels);
@@ -128,15 +130,6 @@ struct AcceptedNames {
 
 }  // namespace
 
-const DepthwiseKernel* const* DepthwiseKernels(
-    const DepthwiseWeights& weights) {
-  static constexpr const DepthwiseKernel* kNone[] = {nullptr};
-  return weights.type == DataType::kInt8 &&
-                 weights.channels >= kDepthwiseLeastChannels
-             ? native::kDepthwiseKernels
-             : kNone;
-}
-
 const GemvKernel* const* GemvKernels(const ConvDescription& description) {
   return description.type() == DataType::kInt8 ? native::kGemvKernels
                                                : native::kFloatGemvKernels;
@@ -152,7 +145,9 @@ Status UnusableKernel(const char* name, const ConvDescription& description) {
     } else if (!HalvesFitInt32(description)) {
       reason = "does not compute outputs of this scale";
     } else {
-      reason = "does not compute these strides";
+      reason = description.depthwise != nullptr
+                   ? "does not compute so few channels"
+                   : "does not compute these strides";
     }
   });
   return Status::Error(

@@ -20,14 +20,19 @@ template <typename Kernel>
 bool Fits(const Kernel&, const ConvDescription& description) {
   return HalvesFitInt32(description);
 }
+inline bool Fits(const DepthwiseKernel&, const ConvDescription& description) {
+  return HalvesFitInt32(description) &&
+         description.channels() >= kDepthwiseLeastChannels;
+}
+inline bool Fits(const FloatDepthwiseKernel& kernel,
+                 const ConvDescription& description) {
+  return description.channels() >= kernel.channels;
+}
 inline bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
   return HalvesFitInt32(description) &&
          RunsStrides(kernel, description.stride_height,
                      description.stride_width);
 }
-
-// Those for depthwise convolutions: none for float32, nor for few channels.
-const DepthwiseKernel* const* DepthwiseKernels(const DepthwiseWeights& weights);
 
 // Those that compute 1x1 convolutions one pixel at a time, of their type.
 const GemvKernel* const* GemvKernels(const ConvDescription& description);

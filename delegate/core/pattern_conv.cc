@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "delegate/core/cpu.h"
-#include "delegate/core/depthwise/conv.h"
+#include "delegate/core/depthwise/float_conv.h"
+#include "delegate/core/depthwise/int8_conv.h"
 #include "delegate/core/depthwise/kernel_table.h"
 #include "delegate/core/description.h"
 #include "delegate/core/float/conv.h"
@@ -41,6 +42,10 @@ std::vector<const Int8Kernel*> Family(const Int8Kernel* const* table,
 }
 std::vector<const DepthwiseKernel*> Family(const DepthwiseKernel* const*,
                                            const DepthwiseKernel& kernel) {
+  return {&kernel};
+}
+std::vector<const FloatDepthwiseKernel*> Family(
+    const FloatDepthwiseKernel* const*, const FloatDepthwiseKernel& kernel) {
   return {&kernel};
 }
 
@@ -99,16 +104,20 @@ std::unique_ptr<PatternConv> MakeFrom(const Kernel* const* table,
   return make(description, std::move(kernels), options.tuning);
 }
 
-std::unique_ptr<PatternConv> MakeDepthwise(const ConvDescription& description,
-                                           const PatternConvOptions& options,
-                                           Status* status) {
-  const auto table = DepthwiseKernels(*description.depthwise);
-  std::vector<const DepthwiseKernel*> kernels;
-  const DepthwiseKernel* fastest = FastestKernel(table, CpuFeatures());
+template <typename Kernel>
+std::unique_ptr<PatternConv> MakeDepthwise(
+    const Kernel* const* table,
+    std::unique_ptr<PatternConv> (*make)(const ConvDescription&, const Kernel&),
+    const ConvDescription& description, const PatternConvOptions& options,
+    Status* status) {
+  std::vector<const Kernel*> kernels;
+  const Kernel* fastest = FastestKernel(
+      table, CpuFeatures(),
+      [&](const Kernel& kernel) { return Fits(kernel, description); });
   if (fastest != nullptr) kernels = {fastest};
   *status = ChooseKernels(description, options, table, &kernels);
   if (!status->ok() || kernels.empty()) return nullptr;
-  return CreateDepthwiseConv(description, *kernels.front());
+  return make(description, *kernels.front());
 }
 
 std::unique_ptr<PatternConv> MakePointwise(const ConvDescription& description,
@@ -144,7 +153,12 @@ std::unique_ptr<PatternConv> MakeForProcessor(
     const ConvDescription& description, const PatternConvOptions& options,
     Status* status) {
   if (description.depthwise != nullptr) {
-    return MakeDepthwise(description, options, status);
+    return description.type() == DataType::kInt8
+               ? MakeDepthwise(native::kDepthwiseKernels, CreateDepthwiseConv,
+                               description, options, status)
+               : MakeDepthwise(native::kFloatDepthwiseKernels,
+                               CreateFloatDepthwiseConv, description, options,
+                               status);
   }
   if (description.weights->kernel_side == 1) {
     return MakePointwise(description, options, status);

@@ -1,8 +1,10 @@
 #ifndef TF_PCONV_DELEGATE_CORE_ROW_TASK_H_
 #define TF_PCONV_DELEGATE_CORE_ROW_TASK_H_
 
-// Tasks whose items are the rows of a range, of each image.
+// Tasks whose items are the rows of a range, of each image, one by one or as
+// many as `unit` at once.
 
+#include <algorithm>
 #include <cstdint>
 
 #include "delegate/core/operator.h"
@@ -10,21 +12,36 @@
 
 namespace tf_pconv {
 
-inline WorkSizes RowsOf(const ActivationShape& output, RowRange rows) {
-  return {int64_t{output.batch} * (rows.end - rows.begin)};
+inline int UnitsOf(RowRange rows, int unit) {
+  return (rows.end - rows.begin + unit - 1) / unit;
 }
 
-// Calls visit(image, y) for the rows that a thread takes.
+inline WorkSizes RowsOf(const ActivationShape& output, RowRange rows,
+                        int unit = 1) {
+  return {int64_t{output.batch} * UnitsOf(rows, unit)};
+}
+
+// Calls visit(image, rows) for the rows that a thread takes, `unit` at once but
+// for the last of an image.
 template <typename Visit>
-void TakeRows(const ThreadPool::Share& share, RowRange rows, Visit visit) {
-  const int height = rows.end - rows.begin;
+void TakeRows(const ThreadPool::Share& share, RowRange rows, int unit,
+              Visit visit) {
+  const int units = UnitsOf(rows, unit);
   WorkRange taken;
-  while (share.Take(0, height, &taken)) {
-    for (int64_t row = taken.begin; row < taken.end; ++row) {
-      visit(static_cast<int>(row / height),
-            rows.begin + static_cast<int>(row % height));
+  while (share.Take(0, units, &taken)) {
+    for (int64_t item = taken.begin; item < taken.end; ++item) {
+      const int begin = rows.begin + static_cast<int>(item % units) * unit;
+      visit(static_cast<int>(item / units),
+            RowRange{begin, std::min(begin + unit, rows.end)});
     }
   }
+}
+
+// Calls visit(image, y), row by row.
+template <typename Visit>
+void TakeRows(const ThreadPool::Share& share, RowRange rows, Visit visit) {
+  TakeRows(share, rows, 1,
+           [&](int image, RowRange row) { visit(image, row.begin); });
 }
 
 }  // namespace tf_pconv

@@ -1,11 +1,12 @@
-// int8 depthwise 3x3 convolutions on the kernels of the list.
+// Depthwise 3x3 convolutions on the kernels of the lists.
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "delegate/core/depthwise/conv.h"
+#include "delegate/core/depthwise/float_conv.h"
+#include "delegate/core/depthwise/int8_conv.h"
 #include "delegate/core/depthwise/kernel_table.h"
 #include "delegate/testing/kernel_test.h"
 #include "delegate/testing/kernels_under_test.h"
@@ -26,6 +27,20 @@ std::vector<Boundary> BlockBoundaries() {
   return boundaries;
 }
 
+// Every rest of the rows that a kernel computes at once, and vectors that
+// overlap the one before.
+std::vector<Boundary> RowBoundaries(const FloatDepthwiseKernel& kernel) {
+  std::vector<Boundary> boundaries;
+  for (int height = 1; height <= 3 * kernel.rows; ++height) {
+    for (int more : {0, 1, kernel.channels - 1, kernel.channels}) {
+      boundaries.push_back({std::to_string(height) + " rows and " +
+                                std::to_string(more) + " channels more",
+                            height, 1 + height % 5, kernel.channels + more});
+    }
+  }
+  return boundaries;
+}
+
 TestedKernels Make(const DepthwiseKernel* kernel) {
   TestedKernels tested;
   tested.conv = DenseDepthwise();
@@ -37,15 +52,36 @@ TestedKernels Make(const DepthwiseKernel* kernel) {
   return tested;
 }
 
-std::vector<TestedKernels> AllTested() {
+TestedKernels MakeFloat(const FloatDepthwiseKernel* kernel) {
+  TestedKernels tested;
+  tested.conv = DenseDepthwise();
+  tested.conv.type = DataType::kFloat32;
+  tested.least_channels = kernel->channels;
+  tested.boundaries = RowBoundaries(*kernel);
+  tested.create = [kernel](const ConvDescription& description) {
+    return CreateFloatDepthwiseConv(description, *kernel);
+  };
+  return tested;
+}
+
+std::vector<TestedKernels> Int8Kernels() {
   return EachKernel(native::kDepthwiseKernels, emulated::kDepthwiseKernels,
                     Make);
 }
 
-INSTANTIATE_TEST_SUITE_P(Depthwise, KernelTest, testing::ValuesIn(AllTested()),
-                         KernelTest::Name);
+std::vector<TestedKernels> FloatKernels() {
+  return EachKernel(native::kFloatDepthwiseKernels,
+                    emulated::kFloatDepthwiseKernels, MakeFloat);
+}
+
+INSTANTIATE_TEST_SUITE_P(Depthwise, KernelTest,
+                         testing::ValuesIn(Int8Kernels()), KernelTest::Name);
 INSTANTIATE_TEST_SUITE_P(Depthwise, Int8KernelTest,
-                         testing::ValuesIn(AllTested()), KernelTest::Name);
+                         testing::ValuesIn(Int8Kernels()), KernelTest::Name);
+INSTANTIATE_TEST_SUITE_P(FloatDepthwise, KernelTest,
+                         testing::ValuesIn(FloatKernels()), KernelTest::Name);
+INSTANTIATE_TEST_SUITE_P(FloatDepthwise, FloatKernelTest,
+                         testing::ValuesIn(FloatKernels()), KernelTest::Name);
 
 }  // namespace
 }  // namespace tf_pconv

@@ -176,36 +176,65 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
   }
 }
 
-TEST(DepthwiseTest, TheFastestKernelRunsButForFewChannels) {
-  for (const int channels : {15, 16}) {
+class DepthwiseKernelTest : public testing::Test {
+ protected:
+  // The name of the kernel chosen, or the error.
+  std::string Choose(DataType type, int channels, const char* kernel = "") {
     RandomConvOptions options = DenseDepthwise();
+    options.type = type;
     options.channels = channels;
     const RandomConv random(options);
-    const DepthwiseKernel* fastest =
-        FastestKernel(native::kDepthwiseKernels, CpuFeatures());
+    PatternConvOptions conv_options;
+    conv_options.kernel = kernel;
     Status status;
-    const auto conv = PatternConv::Create(random.description(), {}, &status);
-    ASSERT_NE(conv, nullptr) << status.message();
-    EXPECT_STREQ(conv->kernel_name(), channels < 16 || fastest == nullptr
-                                          ? "reference"
-                                          : fastest->name);
+    const auto conv =
+        PatternConv::Create(random.description(), conv_options, &status);
+    EXPECT_EQ(conv == nullptr, !status.ok());
+    return conv == nullptr ? status.message() : conv->kernel_name();
+  }
+
+  template <typename Kernel>
+  void ExpectEachCanBeForced(const Kernel* const* table, DataType type) {
+    for (; *table != nullptr; ++table) {
+      const std::string chosen = Choose(type, 16, (*table)->name);
+      if (CanRun(**table, CpuFeatures())) {
+        EXPECT_EQ(chosen, (*table)->name);
+      } else {
+        EXPECT_NE(chosen.find("lacks"), std::string::npos) << chosen;
+      }
+    }
+  }
+};
+
+TEST_F(DepthwiseKernelTest, TheFastestKernelRunsButForFewChannels) {
+  const DepthwiseKernel* int8 =
+      FastestKernel(native::kDepthwiseKernels, CpuFeatures());
+  EXPECT_EQ(Choose(DataType::kInt8, 15), "reference");
+  EXPECT_EQ(Choose(DataType::kInt8, 16), int8 ? int8->name : "reference");
+  for (const int channels : {7, 8, 15, 16}) {
+    const FloatDepthwiseKernel* float32 =
+        FastestKernel(native::kFloatDepthwiseKernels, CpuFeatures(),
+                      [=](const FloatDepthwiseKernel& kernel) {
+                        return kernel.channels <= channels;
+                      });
+    EXPECT_EQ(float32 == nullptr, channels < 8 || CpuFeatures() == 0);
+    EXPECT_EQ(Choose(DataType::kFloat32, channels),
+              float32 ? float32->name : "reference");
   }
 }
 
-TEST(DepthwiseTest, EachKernelThatRunsHereCanBeForced) {
-  const RandomConv random(DenseDepthwise());
-  for (auto table = native::kDepthwiseKernels; *table != nullptr; ++table) {
-    PatternConvOptions options;
-    options.kernel = (*table)->name;
-    Status status;
-    const auto conv =
-        PatternConv::Create(random.description(), options, &status);
-    if (CanRun(**table, CpuFeatures())) {
-      ASSERT_NE(conv, nullptr) << status.message();
-      EXPECT_STREQ(conv->kernel_name(), (*table)->name);
-    } else {
-      EXPECT_EQ(conv, nullptr);
-    }
+TEST_F(DepthwiseKernelTest, EachKernelThatRunsHereCanBeForced) {
+  ExpectEachCanBeForced(native::kDepthwiseKernels, DataType::kInt8);
+  ExpectEachCanBeForced(native::kFloatDepthwiseKernels, DataType::kFloat32);
+}
+
+TEST_F(DepthwiseKernelTest, KernelsOfMoreChannelsThanThereAreAreAnError) {
+  for (auto table = native::kFloatDepthwiseKernels; *table != nullptr;
+       ++table) {
+    if (!CanRun(**table, CpuFeatures())) continue;
+    const std::string error =
+        Choose(DataType::kFloat32, (*table)->channels - 1, (*table)->name);
+    EXPECT_NE(error.find("so few channels"), std::string::npos) << error;
   }
 }
 
@@ -295,6 +324,7 @@ TEST(CheckKernelNameTest, KnowsKernelsOfAllConvolutions) {
     }
   };
   check(native::kDepthwiseKernels);
+  check(native::kFloatDepthwiseKernels);
   check(native::kFloatKernels);
   check(native::kFloatPointwiseKernels);
   check(native::kInt8Kernels);
@@ -524,7 +554,10 @@ TEST(PredictCostTest, OfDepthwiseConvolutions) {
             predict(DataType::kInt8, 17, 28));
   EXPECT_LT(predict(DataType::kInt8, 16, 1), 1.0);
   EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
-  EXPECT_LT(predict(DataType::kFloat32, 192, 28), 1.0);
+  EXPECT_GT(predict(DataType::kFloat32, 192, 28), 1.3);
+  EXPECT_LT(predict(DataType::kFloat32, 192, 28), 4.0);
+  EXPECT_LT(predict(DataType::kFloat32, 16, 1), 1.0);
+  EXPECT_LT(predict(DataType::kFloat32, 7, 28), 1.0);
 }
 
 std::vector<float> RunFloats(const ConvDescription& description,

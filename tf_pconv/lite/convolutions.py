@@ -34,8 +34,8 @@ CONVOLUTIONS = (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, PCONV_2D)
 SPARSE_CONV_2D = f"{DENSIFY} + {CONV_2D}"
 SPARSE_FULLY_CONNECTED = f"{DENSIFY} + {FULLY_CONNECTED}"
 
-DEPTHWISE_LEAST_CHANNELS = 16
-"""Fewest channels of depthwise convolutions that the delegate has kernels for."""
+DEPTHWISE_LEAST_CHANNELS = {"float32": 8, "int8": 16}
+"""Fewest channels of depthwise convolutions that the delegate has kernels for, by type."""
 
 _BIAS_BYTES = 4  # float32 and int32 alike
 _DENSIFIED = {CONV_2D: SPARSE_CONV_2D, FULLY_CONNECTED: SPARSE_FULLY_CONNECTED}
@@ -354,8 +354,6 @@ def _check_packable(convolution: Convolution) -> None:
 
 def _check_depthwise(convolution: Convolution, graph: Graph, operator: Any) -> None:
     shape = convolution.shape
-    if convolution.types[1] == "FLOAT32":
-        raise _UnfitError("depthwise convolution in float32")
     if len(shape) != 4 or shape[0] != 1:
         raise _UnfitError(f"depthwise weights of shape {shape}")
     if shape[1:3] != (3, 3):
@@ -363,7 +361,8 @@ def _check_depthwise(convolution: Convolution, graph: Graph, operator: Any) -> N
     source = _shape(graph.tensor(operator.inputs[0]))
     if len(source) != 4 or source[3] != shape[3]:
         raise _UnfitError("depth multiplier" if len(source) == 4 else "input of unknown rank")
-    if not DEPTHWISE_LEAST_CHANNELS <= shape[3] <= fkw.MAX_CHANNELS:
+    least = DEPTHWISE_LEAST_CHANNELS[convolution.types[1].lower()]
+    if not least <= shape[3] <= fkw.MAX_CHANNELS:
         raise _UnfitError(f"depthwise convolution of {shape[3]} channels")
     try:
         pconv2d.check_options(operator.builtinOptions)

@@ -1,18 +1,90 @@
 #ifndef TF_PCONV_DELEGATE_CORE_DEPTHWISE_CONV_H_
 #define TF_PCONV_DELEGATE_CORE_DEPTHWISE_CONV_H_
 
-#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
-#include "delegate/core/depthwise/kernel.h"
-#include "delegate/core/pattern_conv.h"
+#include "delegate/core/alignment.h"
+#include "delegate/core/depthwise/window_rows.h"
+#include "delegate/core/geometry.h"
+#include "delegate/core/phases.h"
+#include "delegate/core/row_task.h"
+#include "delegate/core/window_operator.h"
 
 namespace tf_pconv {
 
-// The int8 depthwise convolution on a generated kernel, which this processor
-// must be able to run. The description has been checked and has at least
-// kDepthwiseLeastChannels channels.
-std::unique_ptr<PatternConv> CreateDepthwiseConv(
-    const ConvDescription& description, const DepthwiseKernel& kernel);
+// What depthwise convolutions of both types do alike: they find the pixels of
+// windows, and compute a few rows of outputs at once.
+template <typename Value>
+class DepthwiseConv : public WindowConv {
+ public:
+  // `zero` is what the padding has in all channels; `unit` how many rows are
+  // computed at once.
+  DepthwiseConv(const ConvDescription& description, Value zero, int unit)
+      : WindowConv(description), unit_(unit), zeros_(sizes().channels, zero) {}
+
+  size_t WorkspaceBytes(int threads) const override {
+    return ThreadBytes() * threads;
+  }
+
+  int row_unit() const override { return unit_; }
+
+  void RunRows(const void* const* inputs, void* output, RowRange rows,
+               void* workspace, ThreadPool* pool,
+               PhaseTicks* ticks) const override {
+    Call call = {this,
+                 static_cast<const Value*>(inputs[0]),
+                 static_cast<Value*>(output),
+                 static_cast<uint8_t*>(workspace),
+                 rows,
+                 ticks};
+    RunTask(pool, RowsOf(output_shape(), rows, unit_), RunShare, &call);
+  }
+
+ protected:
+  // Computes rows of outputs that follow each other, at most `unit`. `inputs`
+  // are the pixels of each input row of their windows, from the first on.
+  virtual void ComputeRows(const Value* const* const* inputs, int rows,
+                           Value* outputs) const = 0;
+
+ private:
+  struct Call {
+    const DepthwiseConv* conv;
+    const Value* input;
+    Value* output;
+    uint8_t* workspace;
+    RowRange rows;
+    PhaseTicks* ticks;
+  };
+
+  size_t ThreadBytes() const {
+    return AlignUp(WindowRows<Value>::Bytes(geometry(), unit_));
+  }
+
+  static void RunShare(void* context, const ThreadPool::Share& share) {
+    const Call& call = *static_cast<Call*>(context);
+    call.conv->RunShare(call, share);
+  }
+
+  void RunShare(const Call& call, const ThreadPool::Share& share) const {
+    const ActivationShape& shape = geometry().output;
+    PhaseClock clock(call.ticks);
+    WindowRows<Value> windows(geometry(), unit_, call.input, zeros_.data(),
+                              call.workspace + ThreadBytes() * share.thread());
+    TakeRows(share, call.rows, unit_, [&](int image, RowRange rows) {
+      const Value* const* const* inputs = windows.Find(image, rows);
+      clock.End(Phase::kPack);
+      ComputeRows(inputs, rows.end - rows.begin,
+                  call.output + (ptrdiff_t{image} * shape.height + rows.begin) *
+                                    shape.width * shape.channels);
+      clock.End(Phase::kMultiply);
+    });
+  }
+
+  const int unit_;
+  const std::vector<Value> zeros_;  // a pixel of the padding
+};
 
 }  // namespace tf_pconv
 

@@ -4,13 +4,13 @@
 #include <cstdint>
 
 #include "delegate/core/cost.h"
-#include "delegate/core/depthwise/weights.h"
 #include "delegate/core/geometry.h"
+#include "delegate/core/pattern_conv.h"
 
 namespace tf_pconv {
 
 // The cost of a depthwise convolution on a processor with these features.
-ConvCost DepthwiseCost(const DepthwiseWeights& weights,
+ConvCost DepthwiseCost(const ConvDescription& description,
                        const Geometry& geometry, uint32_t features);
 
 }  // namespace tf_pconv

@@ -3,18 +3,20 @@
 
 #include "delegate/core/depthwise/kernel.h"
 
-// The generated int8 kernels of depthwise convolutions; a null pointer ends
-// each table.
+// The generated kernels of depthwise convolutions; a null pointer ends each
+// table.
 namespace tf_pconv {
 
 namespace native {
 extern const DepthwiseKernel* const kDepthwiseKernels[];
-}
+extern const FloatDepthwiseKernel* const kFloatDepthwiseKernels[];
+}  // namespace native
 
 // The same sources compiled against emulated intrinsics. For tests only.
 namespace emulated {
 extern const DepthwiseKernel* const kDepthwiseKernels[];
-}
+extern const FloatDepthwiseKernel* const kFloatDepthwiseKernels[];
+}  // namespace emulated
 
 }  // namespace tf_pconv
 
