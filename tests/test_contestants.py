@@ -17,7 +17,11 @@ from tf_pconv.lite.full_integer import request_int8
 
 SMALL = LayerCase(16, 24, 8, "int8", group_size=4)
 
-IN_PROCESS = [name for name, engine in ENGINES.items() if "engine_python" not in engine.options]
+IN_PROCESS = [
+    name
+    for name, engine in ENGINES.items()
+    if "engine_python" not in engine.options and not engine.slow
+]
 
 TOLERANCES = {"fp32": 1e-3, "bf16": 0.2, "int8": 2}
 """As a share of the largest output (Winograd rounds) or in units of quantisation."""

@@ -48,8 +48,8 @@ def _define_bench(values: flags.FlagValues) -> None:
         [contestants.DEFAULT],
         [contestants.ALL, *contestants.ENGINES],
         "Engine to compare with, on the same weights, dense; may be repeated. all: every engine "
-        "that reads files of the same type; delegate: the delegate's own file a second time, "
-        "which shows how noisy the machine is.",
+        "that reads files of the same type and needs no tuning; delegate: the delegate's own file "
+        "a second time, which shows how noisy the machine is.",
         flag_values=values,
     )
     flags.DEFINE_string(

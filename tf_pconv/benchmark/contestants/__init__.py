@@ -18,6 +18,7 @@ from tf_pconv.benchmark.contestants.mnn import Mnn
 from tf_pconv.benchmark.contestants.ncnn import Ncnn
 from tf_pconv.benchmark.contestants.onnx_runtime import OnnxRuntime, open_unsigned
 from tf_pconv.benchmark.contestants.openvino import OpenVino, open_default
+from tf_pconv.benchmark.contestants.tvm import Tvm
 
 __all__ = [
     "ALL",
@@ -36,6 +37,7 @@ _BOTH, _FLOAT, _INT8 = ("float32", "int8"), ("float32",), ("int8",)
 _LITERT = ("ai-edge-litert", ("ai_edge_litert",))
 _ONNX_RUNTIME = ("onnxruntime", ("onnxruntime", "onnx"))
 _OPENVINO = ("openvino", ("openvino",))
+_TVM_MODULES = ("tvm", "cloudpickle", "psutil", "xgboost")
 _DELEGATE = Engine(
     "delegate",
     *_LITERT,
@@ -58,6 +60,7 @@ ENGINES = {
         Engine("openvino-default", *_OPENVINO, _FLOAT, open_default),
         Engine("mnn", "MNN", ("MNN", "_tools"), _FLOAT, Mnn),
         Engine("ncnn", "ncnn", ("ncnn",), _BOTH, Ncnn),
+        Engine("tvm", "", _TVM_MODULES, _FLOAT, Tvm, slow=True),
         Engine(
             "deepsparse", "", ("onnx",), _BOTH, DeepSparse, options=("engine_python",), dense=False
         ),
@@ -71,7 +74,8 @@ one thread show what more threads gain."""
 DEFAULT = "xnnpack"
 
 ALL = "all"
-"""Stands for every dense engine that reads files of the type that the delegate runs."""
+"""Stands for every dense engine that reads files of the type that the delegate runs, without `slow`
+ones."""
 
 INSTALL = "install the engines with: pip install 'tf-pconv[bench]'"
 
@@ -92,7 +96,10 @@ def selected(names: Sequence[str], dtype: str) -> list[Engine]:
             chosen |= {
                 other.name: other
                 for other in ENGINES.values()
-                if dtype in other.types and other.dense and not _repeats(other, dtype)
+                if dtype in other.types
+                and other.dense
+                and not other.slow
+                and not _repeats(other, dtype)
             }
         elif name in ENGINES:
             chosen[name] = ENGINES[name]

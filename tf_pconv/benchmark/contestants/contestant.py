@@ -67,6 +67,7 @@ class Engine:
         options: Names of `Settings` that `open` takes as well.
         dense: Whether weights that are zero take their time.
         threads: The threads that it always has; None: as many as all have.
+        slow: Whether it takes minutes before it can first run a model.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Engine:
     options: tuple[str, ...] = ()
     dense: bool = True
     threads: int | None = None
+    slow: bool = False
 
     @property
     def installed(self) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import re
 import tempfile
+
+from tf_pconv.caches import cache_folder
 
 _FIRST_LINE = "tf_pconv tuning 1"
 
@@ -57,12 +58,9 @@ Tunings = dict[str, dict[str, TunedLayer]]
 def tuning_path() -> pathlib.Path:
     """Returns where `tune` keeps its results unless it is told otherwise.
 
-    It is `tf_pconv/tuning.txt` in the folder of caches: `$XDG_CACHE_HOME`, or `~/.cache`.
+    It is `tuning.txt` in the project's `cache_folder`.
     """
-    folder = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification ignores paths that are not absolute.
-    caches = pathlib.Path(folder) if os.path.isabs(folder) else pathlib.Path.home() / ".cache"
-    return caches / "tf_pconv" / "tuning.txt"
+    return cache_folder() / "tuning.txt"
 
 
 def read_tunings(path: pathlib.Path) -> Tunings:
