@@ -15,6 +15,7 @@ import gemv_kernels
 import int8_kernels
 import max_pool_kernels
 import pointwise_kernels
+import unary_kernels
 from kernel_list import (
     DEPTHWISE_KERNELS,
     ELEMENTWISE_KERNELS,
@@ -26,6 +27,7 @@ from kernel_list import (
     INT8_KERNELS,
     MAX_POOL_KERNELS,
     POINTWISE_KERNELS,
+    UNARY_KERNELS,
 )
 from sources import Family, kernel_source, table_source
 from targets import TARGETS
@@ -84,6 +86,13 @@ FAMILIES = {
             POINTWISE_KERNELS,
             pointwise_kernels.functions,
             pointwise_kernels.members,
+        ),
+        Family(
+            "unary",
+            UNARY_KERNELS,
+            unary_kernels.functions,
+            unary_kernels.members,
+            sizes=("bytes",),
         ),
     )
 }

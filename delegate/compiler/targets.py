@@ -97,6 +97,8 @@ _AVX2 = {
     "shift_right16": "_mm256_srai_epi16({0}, {1})",
     "add16": "_mm256_add_epi16({0}, {1})",
     "add32": "_mm256_add_epi32({0}, {1})",
+    "shift_left32": "_mm256_slli_epi32({0}, {1})",
+    "add8_saturate_unsigned": "_mm256_adds_epu8({0}, {1})",
     "multiply_pairs": "_mm256_maddubs_epi16({0}, {1})",
     "widen_pairs": "_mm256_madd_epi16({0}, {1})",
     "to_float": "_mm256_cvtepi32_ps({0})",
@@ -115,6 +117,7 @@ _AVX2 = {
     "add_float": "_mm256_add_ps({0}, {1})",
     "subtract_float": "_mm256_sub_ps({0}, {1})",
     "multiply_float": "_mm256_mul_ps({0}, {1})",
+    "divide_float": "_mm256_div_ps({0}, {1})",
     "multiply_add": "_mm256_fmadd_ps({0}, {1}, {2})",
     # The floats of {0} one lane up; into the lowest comes the highest of {1}.
     "move_up": (
@@ -181,6 +184,8 @@ _AVX512 = {
     "unpack_low16": "_mm512_unpacklo_epi16({0}, {1})",
     "unpack_high16": "_mm512_unpackhi_epi16({0}, {1})",
     "add32": "_mm512_add_epi32({0}, {1})",
+    "shift_left32": "_mm512_slli_epi32({0}, {1})",
+    "add8_saturate_unsigned": "_mm512_adds_epu8({0}, {1})",
     "dot": "_mm512_dpbusd_epi32({0}, {1}, {2})",
     "to_float": "_mm512_cvtepi32_ps({0})",
     "floor_to_int": ("_mm512_cvt_roundps_epi32({0}, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)"),
@@ -200,6 +205,7 @@ _AVX512 = {
     "add_float": "_mm512_add_ps({0}, {1})",
     "subtract_float": "_mm512_sub_ps({0}, {1})",
     "multiply_float": "_mm512_mul_ps({0}, {1})",
+    "divide_float": "_mm512_div_ps({0}, {1})",
     "multiply_add": "_mm512_fmadd_ps({0}, {1}, {2})",
     "move_up": (
         "_mm512_castsi512_ps(_mm512_alignr_epi32("
@@ -268,6 +274,10 @@ TARGETS = {
             operations={
                 **_AVX512,
                 "permute8": "_mm512_permutexvar_epi8({1}, {0})",
+                # Bytes {1} of the two vectors {0} and {2}.
+                "permute_two8": "_mm512_permutex2var_epi8({0}, {1}, {2})",
+                # Bytes of {2} where those of {0} are negative, else of {1}.
+                "select_negative8": ("_mm512_mask_blend_epi8(_mm512_movepi8_mask({0}), {1}, {2})"),
                 # The bytes at {1} whose bit is set in {0}; no others are read.
                 "compress8": ("_mm512_maskz_compress_epi8({0}, _mm512_maskz_loadu_epi8({0}, {1}))"),
             },

@@ -52,11 +52,18 @@ enum TfLiteBuiltinOperator : int32_t {
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
   kTfLiteBuiltinFullyConnected = 9,
+  kTfLiteBuiltinLogistic = 14,
   kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinMul = 18,
+  kTfLiteBuiltinRelu = 19,
+  kTfLiteBuiltinReluN1To1 = 20,
+  kTfLiteBuiltinRelu6 = 21,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinPad = 34,
   kTfLiteBuiltinDelegate = 51,
+  kTfLiteBuiltinLeakyRelu = 98,
+  kTfLiteBuiltinQuantize = 114,
+  kTfLiteBuiltinHardSwish = 117,
   kTfLiteBuiltinDensify = 124,
 };
 
@@ -166,6 +173,10 @@ struct TfLiteDepthwiseConvParams {
   TfLiteFusedActivation activation;
   int dilation_width_factor;
   int dilation_height_factor;
+};
+
+struct TfLiteLeakyReluParams {
+  float alpha;
 };
 
 struct TfLitePoolParams {

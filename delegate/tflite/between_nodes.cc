@@ -4,6 +4,7 @@
 #include "delegate/tflite/elementwise_node.h"
 #include "delegate/tflite/max_pool_node.h"
 #include "delegate/tflite/pad_node.h"
+#include "delegate/tflite/unary_node.h"
 
 namespace tf_pconv {
 namespace {
@@ -11,9 +12,16 @@ namespace {
 constexpr BetweenOperator kOperators[] = {
     {kTfLiteBuiltinAdd, "ADD", ReadAdd},
     {kTfLiteBuiltinConcatenation, "CONCATENATION", ReadConcatenation},
+    {kTfLiteBuiltinHardSwish, "HARD_SWISH", ReadHardSwish},
+    {kTfLiteBuiltinLeakyRelu, "LEAKY_RELU", ReadLeakyRelu},
+    {kTfLiteBuiltinLogistic, "LOGISTIC", ReadLogistic},
     {kTfLiteBuiltinMaxPool2d, "MAX_POOL_2D", ReadMaxPool2D},
     {kTfLiteBuiltinMul, "MUL", ReadMul},
     {kTfLiteBuiltinPad, "PAD", ReadPad},
+    {kTfLiteBuiltinQuantize, "QUANTIZE", ReadQuantize},
+    {kTfLiteBuiltinRelu, "RELU", ReadRelu},
+    {kTfLiteBuiltinRelu6, "RELU6", ReadRelu6},
+    {kTfLiteBuiltinReluN1To1, "RELU_N1_TO_1", ReadReluN1To1},
 };
 
 }  // namespace
