@@ -143,7 +143,7 @@ def test_relu_n1_to_1_is_fused(rng, capfd):
 
 
 def branches(rng):
-    """Two regions around a pooling; the first has a branch, and its outputs leave it."""
+    """Two regions around a tanh; the first has a branch, and its outputs leave it."""
     first = Conv(pattern_kernel(rng, 8, 16, 4), activation=tf.nn.relu)
     left = Conv(pattern_kernel(rng, 16, 16, 4), bias=rng.normal(size=16))
     right = Conv(pattern_kernel(rng, 16, 16, 1), activation=tf.nn.relu)
@@ -151,8 +151,7 @@ def branches(rng):
 
     def function(x):
         x = first(x)
-        x = tf.nn.avg_pool2d(left(x) + right(left(x)), 2, 2, "VALID")
-        return last(x)
+        return last(tf.tanh(left(x) + right(left(x))))
 
     return function
 

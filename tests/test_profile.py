@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from delegated_models import INTERPRETERS, convert, residual
+import tensorflow as tf
+from delegated_models import INTERPRETERS, convert, pattern_kernel, residual
 from tflite_models import Conv, chain, pattern_weights
 
 import tf_pconv
@@ -85,6 +86,23 @@ def test_additions_and_poolings_are_layers_that_multiply_nothing(rng, capsys, tm
     cli.main(["bench", "--model", str(file), "--profile", "--seconds", "0"])
     rows = [line for line in capsys.readouterr().out.splitlines() if "all 5 layers" in line]
     assert "%" in rows[0].split()[-2:]
+
+
+def test_averages_are_layers_that_multiply_nothing(rng):
+    kernel = pattern_kernel(rng, 8, 64, 4)
+
+    def function(x):
+        x = tf.nn.conv2d(x, kernel, 1, "SAME")
+        return tf.reduce_mean(tf.nn.avg_pool2d(x, 3, 2, "SAME"), (1, 2))
+
+    dense = convert(rng, function, (1, 12, 12, 8))
+    packed = convert(rng, function, (1, 12, 12, 8), pattern_format="fkw")
+    conv, pool, mean = measure_profile(packed, dense, {"seconds": 0.0}).layers
+    assert (pool.operator, mean.operator) == ("AVERAGE_POOL_2D", "MEAN")
+    assert conv.operations.executed > 0
+    assert pool.operations.executed == mean.operations.executed == 0
+    assert pool.bytes == 4 * (12 * 12 + 6 * 6) * 64
+    assert (mean.output_shape, mean.bytes) == ((1, 1, 1, 64), 4 * (6 * 6 + 1) * 64)
 
 
 def test_a_dense_file_that_the_delegate_takes_executes_no_zeros():

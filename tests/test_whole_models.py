@@ -65,6 +65,7 @@ def inception(x):
             conv(x, filters, 1),
             conv(conv(x, filters, 1), filters),
             conv(conv(x, filters), filters),
+            conv(layers.AveragePooling2D(3, 1, padding="same")(x), filters),
         ]
         x = layers.Concatenate()(branches)
     return layers.AveragePooling2D(2)(x)

@@ -13,8 +13,8 @@ import float_depthwise_kernels
 import float_kernels
 import gemv_kernels
 import int8_kernels
-import max_pool_kernels
 import pointwise_kernels
+import pool_kernels
 import unary_kernels
 from kernel_list import (
     DEPTHWISE_KERNELS,
@@ -25,8 +25,8 @@ from kernel_list import (
     FLOAT_POINTWISE_KERNELS,
     GEMV_KERNELS,
     INT8_KERNELS,
-    MAX_POOL_KERNELS,
     POINTWISE_KERNELS,
+    POOL_KERNELS,
     UNARY_KERNELS,
 )
 from sources import Family, kernel_source, table_source
@@ -75,17 +75,13 @@ FAMILIES = {
         Family("gemv", GEMV_KERNELS, gemv_kernels.functions, gemv_kernels.members),
         Family("int8", INT8_KERNELS, int8_kernels.functions, int8_kernels.members),
         Family(
-            "max_pool",
-            MAX_POOL_KERNELS,
-            max_pool_kernels.functions,
-            max_pool_kernels.members,
-            sizes=("bytes",),
-        ),
-        Family(
             "pointwise",
             POINTWISE_KERNELS,
             pointwise_kernels.functions,
             pointwise_kernels.members,
+        ),
+        Family(
+            "pool", POOL_KERNELS, pool_kernels.functions, pool_kernels.members, sizes=("bytes",)
         ),
         Family(
             "unary",

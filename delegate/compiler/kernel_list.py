@@ -12,7 +12,7 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 
 Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
 `qs8-depthwise-c64-avx512vnni`, `f32-depthwise-c16-avx512`. `elementwise-avx512`,
-`max-pool-avx512` and `unary-avx512` take tensors of either type.
+`pool-avx512` and `unary-avx512` take tensors of either type.
 """
 
 from __future__ import annotations
@@ -330,7 +330,7 @@ class TensorKernel:
     """A kernel of an operator without weights, for tensors of either type.
 
     Attributes:
-        operation: `elementwise`, `max-pool` or `unary`.
+        operation: `elementwise`, `pool` or `unary`.
         target: Instruction set.
     """
 
@@ -353,7 +353,7 @@ def _tensor(operation: str, *targets: str) -> tuple[TensorKernel, ...]:
 
 
 ELEMENTWISE_KERNELS = _tensor("elementwise", "avx2", "avx512")
-MAX_POOL_KERNELS = _tensor("max-pool", "avx2", "avx512")
+POOL_KERNELS = _tensor("pool", "avx2", "avx512")
 UNARY_KERNELS = _tensor("unary", "avx2", "avx512", "avx512vbmi")
 
 

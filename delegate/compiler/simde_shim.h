@@ -76,6 +76,16 @@ static inline __m512 _mm512_cvtepi32_ps(__m512i a) {
   return result;
 }
 
+static inline __m512i _mm512_cvtepi16_epi32(__m256i a) {
+  int16_t from[16];
+  int32_t to[16];
+  memcpy(from, &a, sizeof(from));
+  for (int i = 0; i < 16; ++i) to[i] = from[i];
+  __m512i result;
+  memcpy(&result, to, sizeof(to));
+  return result;
+}
+
 #define _MM_FROUND_NO_EXC SIMDE_MM_FROUND_NO_EXC
 
 // Rounds down, the only mode that kernels use. As on the processor, what no

@@ -78,6 +78,10 @@ _AVX2 = {
     "load_any": "_mm256_loadu_si256((const __m256i*)({0}))",
     # Signed bytes to 16 bits.
     "widen8": "_mm256_cvtepi8_epi16(_mm_load_si128((const __m128i*)({0})))",
+    "widen_any8": "_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)({0})))",
+    # The halves of a vector of 16 bits to 32 bits.
+    "widen16_low": "_mm256_cvtepi16_epi32(_mm256_castsi256_si128({0}))",
+    "widen16_high": "_mm256_cvtepi16_epi32(_mm256_extracti128_si256({0}, 1))",
     "lane0": "_mm256_castsi256_si128({0})",
     "lane1": "_mm256_extracti128_si256({0}, 1)",
     "store": "_mm256_store_si256((__m256i*)({0}), {1})",
@@ -153,6 +157,9 @@ _AVX512 = {
     ),
     "half0": "_mm512_castsi512_si256({0})",
     "half1": "_mm512_extracti64x4_epi64({0}, 1)",
+    "widen_any8": "_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i*)({0})))",
+    "widen16_low": "_mm512_cvtepi16_epi32(_mm512_castsi512_si256({0}))",
+    "widen16_high": "_mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64({0}, 1))",
     "narrow32": "_mm512_packs_epi32({0}, {1})",
     "narrow16": "_mm512_packs_epi16({0}, {1})",
     "add16_saturate": "_mm512_adds_epi16({0}, {1})",
@@ -183,6 +190,7 @@ _AVX512 = {
     "unpack_high8": "_mm512_unpackhi_epi8({0}, {1})",
     "unpack_low16": "_mm512_unpacklo_epi16({0}, {1})",
     "unpack_high16": "_mm512_unpackhi_epi16({0}, {1})",
+    "add16": "_mm512_add_epi16({0}, {1})",
     "add32": "_mm512_add_epi32({0}, {1})",
     "shift_left32": "_mm512_slli_epi32({0}, {1})",
     "add8_saturate_unsigned": "_mm512_adds_epu8({0}, {1})",

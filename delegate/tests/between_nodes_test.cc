@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "delegate/core/cpu.h"
 #include "delegate/tests/conv_graphs.h"
 #include "delegate/tests/fake_graph.h"
 #include "delegate/tests/make_delegate.h"
@@ -31,6 +33,13 @@ std::string RefusalOf(FakeGraph* graph, int node) {
     if (refused.node == node) return refused.reason.message();
   }
   return "";
+}
+
+// Whether node `index` of a graph is taken.
+bool Takes(FakeGraph* graph, int index) {
+  Selection selection;
+  EXPECT_TRUE(SelectNodes(&graph->context(), TestOptions(), &selection).ok());
+  return std::count(selection.nodes.begin(), selection.nodes.end(), index) != 0;
 }
 
 // A PConv2D, a PAD of its output, and a PConv2D of that.
@@ -143,6 +152,129 @@ TEST(BetweenNodesTest, OtherConcatenationsStayWithTheRuntime) {
   with_constant.node(with_constant.concatenation).inputs =
       with_constant.arrays().Ints({with_constant.output, constant});
   EXPECT_THAT(refusal(&with_constant), HasSubstr("an input is constant"));
+}
+
+// An int8 CONV_2D and a pooling of its output.
+class PoolGraph : public Conv2DGraph {
+ public:
+  explicit PoolGraph(TfLiteBuiltinOperator code = kTfLiteBuiltinMaxPool2d) {
+    pooled = AddTensor(kTfLiteInt8, {1, 2, 2, 64});
+    Quantize(pooled, {0.75f}, {-4});
+    pool = AddNode(code, {output}, {pooled});
+    node(pool).builtin_data = &pool_params;
+    SetOutputs({pooled});
+    // As many channels as a kernel wants.
+    tensor(output).dims = arrays().Ints({1, 4, 4, 64});
+  }
+
+  int pooled, pool;
+  TfLitePoolParams pool_params = {kTfLitePaddingValid, 2, 2, 2, 2,
+                                  kTfLiteActNone};
+};
+
+TEST(BetweenNodesTest, APoolBehindAConvolutionIsTaken) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
+  const auto takes = [](PoolGraph* graph) { return Takes(graph, graph->pool); };
+  for (const auto code :
+       {kTfLiteBuiltinMaxPool2d, kTfLiteBuiltinAveragePool2d}) {
+    PoolGraph graph(code);
+    EXPECT_TRUE(takes(&graph));
+    PoolGraph rectangular(code);
+    rectangular.pool_params.filter_width = 3;
+    EXPECT_FALSE(takes(&rectangular));
+    PoolGraph large(code);
+    large.pool_params.filter_width = large.pool_params.filter_height = 4;
+    EXPECT_EQ(takes(&large), code == kTfLiteBuiltinAveragePool2d);
+    PoolGraph without_stride(code);
+    without_stride.pool_params.stride_height = 0;
+    EXPECT_FALSE(takes(&without_stride));
+    PoolGraph rescaled(code);
+    rescaled.Quantize(rescaled.pooled, {0.5f}, {-4});
+    EXPECT_FALSE(takes(&rescaled));
+    PoolGraph without_params(code);
+    without_params.node(without_params.pool).builtin_data = nullptr;
+    EXPECT_FALSE(takes(&without_params));
+    PoolGraph of_input(code);
+    of_input.tensor(of_input.input).dims =
+        of_input.arrays().Ints({1, 4, 4, 64});
+    of_input.node(of_input.pool).inputs =
+        of_input.arrays().Ints({of_input.input});
+    EXPECT_FALSE(takes(&of_input));
+  }
+}
+
+// At stride 1, what leaves the region is as large as what came in, unless the
+// window is large, too.
+TEST(BetweenNodesTest, APoolThatDoesNotShrinkWantsAReader) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
+  PoolGraph graph(kTfLiteBuiltinAveragePool2d);
+  graph.pool_params.stride_height = graph.pool_params.stride_width = 1;
+  EXPECT_FALSE(Takes(&graph, graph.pool));
+  graph.pool_params.filter_height = graph.pool_params.filter_width = 4;
+  EXPECT_TRUE(Takes(&graph, graph.pool));
+}
+
+// An int8 CONV_2D and the MEAN of its output.
+class MeanGraph : public Conv2DGraph {
+ public:
+  explicit MeanGraph(const std::vector<int>& axis_numbers = {1, 2},
+                     bool keep_dims = false)
+      : params_of_mean{keep_dims} {
+    means = AddTensor(kTfLiteInt8, {1, 64});
+    Quantize(means, {0.25f}, {7});
+    axes = AddConstant<int32_t>(
+        kTfLiteInt32, {static_cast<int>(axis_numbers.size())}, axis_numbers);
+    mean = AddNode(kTfLiteBuiltinMean, {output, axes}, {means});
+    node(mean).builtin_data = &params_of_mean;
+    SetOutputs({means});
+    tensor(output).dims = arrays().Ints({1, 4, 4, 64});
+  }
+
+  int means, axes, mean;
+  TfLiteReducerParams params_of_mean;
+};
+
+TEST(BetweenNodesTest, AMeanOfImagesIsTaken) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
+  for (const std::vector<int>& axes : std::vector<std::vector<int>>{
+           {1, 2}, {2, 1}, {-3, -2}, {1, -2}, {2, 1, 1}}) {
+    MeanGraph graph(axes);
+    EXPECT_TRUE(Takes(&graph, graph.mean));
+  }
+}
+
+TEST(BetweenNodesTest, OtherMeansStayWithTheRuntime) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
+  const auto refusal = [](MeanGraph* graph) {
+    return RefusalOf(graph, graph->mean);
+  };
+  for (const int axis : {0, 3, -1, 5}) {
+    MeanGraph graph({1, 2, axis});
+    EXPECT_THAT(refusal(&graph), HasSubstr("axis " + std::to_string(axis)));
+  }
+  for (const std::vector<int>& axes :
+       std::vector<std::vector<int>>{{1}, {2, -2}, {}}) {
+    MeanGraph graph(axes);
+    EXPECT_THAT(refusal(&graph), HasSubstr("height or width"));
+  }
+  MeanGraph with_axes_of_the_graph;
+  with_axes_of_the_graph.tensor(with_axes_of_the_graph.axes).allocation_type =
+      kTfLiteArenaRw;
+  EXPECT_THAT(refusal(&with_axes_of_the_graph), HasSubstr("not constants"));
+  MeanGraph without_axes;
+  without_axes.node(without_axes.mean).inputs =
+      without_axes.arrays().Ints({without_axes.output});
+  EXPECT_THAT(refusal(&without_axes), HasSubstr("not constants"));
+  MeanGraph without_params;
+  without_params.node(without_params.mean).builtin_data = nullptr;
+  EXPECT_THAT(refusal(&without_params), HasSubstr("no parameters"));
+  MeanGraph without_scale;
+  without_scale.Quantize(without_scale.means, {}, {});
+  EXPECT_THAT(refusal(&without_scale), HasSubstr("int8 output"));
+  MeanGraph of_vectors;
+  of_vectors.tensor(of_vectors.output).dims =
+      of_vectors.arrays().Ints({4, 4, 64});
+  EXPECT_THAT(refusal(&of_vectors), HasSubstr("3 dimensions"));
 }
 
 }  // namespace

@@ -264,56 +264,6 @@ TEST(DelegateTest, ADensifyThatAnAddReadsStaysWithTheRuntime) {
   EXPECT_THAT(selection.nodes, testing::Contains(graph.add));
 }
 
-// An int8 CONV_2D and a MAX_POOL_2D of its output.
-class MaxPoolGraph : public Conv2DGraph {
- public:
-  MaxPoolGraph() {
-    pooled = AddTensor(kTfLiteInt8, {1, 2, 2, 2});
-    Quantize(pooled, {0.75f}, {-4});
-    pool = AddNode(kTfLiteBuiltinMaxPool2d, {output}, {pooled});
-    node(pool).builtin_data = &pool_params;
-    SetOutputs({pooled});
-    // As many channels as a kernel wants.
-    tensor(output).dims = arrays().Ints({1, 4, 4, 64});
-  }
-
-  int pooled, pool;
-  TfLitePoolParams pool_params = {kTfLitePaddingValid, 2, 2, 2, 2,
-                                  kTfLiteActNone};
-};
-
-TEST(DelegateTest, AMaxPoolBehindAConvolutionIsTaken) {
-  if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
-  const auto taken = [](MaxPoolGraph* graph) {
-    Selection selection;
-    EXPECT_TRUE(SelectNodes(&graph->context(), TestOptions(), &selection).ok());
-    return std::count(selection.nodes.begin(), selection.nodes.end(),
-                      graph->pool) != 0;
-  };
-  MaxPoolGraph graph;
-  EXPECT_TRUE(taken(&graph));
-  MaxPoolGraph rectangular;
-  rectangular.pool_params.filter_width = 3;
-  EXPECT_FALSE(taken(&rectangular));
-  MaxPoolGraph large;
-  large.pool_params.filter_width = large.pool_params.filter_height = 5;
-  EXPECT_FALSE(taken(&large));
-  MaxPoolGraph without_stride;
-  without_stride.pool_params.stride_height = 0;
-  EXPECT_FALSE(taken(&without_stride));
-  MaxPoolGraph rescaled;
-  rescaled.Quantize(rescaled.pooled, {0.5f}, {-4});
-  EXPECT_FALSE(taken(&rescaled));
-  MaxPoolGraph without_params;
-  without_params.node(without_params.pool).builtin_data = nullptr;
-  EXPECT_FALSE(taken(&without_params));
-  MaxPoolGraph of_input;
-  of_input.tensor(of_input.input).dims = of_input.arrays().Ints({1, 4, 4, 64});
-  of_input.node(of_input.pool).inputs =
-      of_input.arrays().Ints({of_input.input});
-  EXPECT_FALSE(taken(&of_input));
-}
-
 // What is over soon is not worth waking threads for, unless the convolutions
 // next to it are taken anyway.
 TEST(DelegateTest, SmallPartsOfTheGraphAreForOneThread) {

@@ -48,6 +48,7 @@ enum TfLiteFusedActivation : int {
 
 enum TfLiteBuiltinOperator : int32_t {
   kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinAveragePool2d = 1,
   kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
@@ -60,6 +61,7 @@ enum TfLiteBuiltinOperator : int32_t {
   kTfLiteBuiltinRelu6 = 21,
   kTfLiteBuiltinCustom = 32,
   kTfLiteBuiltinPad = 34,
+  kTfLiteBuiltinMean = 40,
   kTfLiteBuiltinDelegate = 51,
   kTfLiteBuiltinLeakyRelu = 98,
   kTfLiteBuiltinQuantize = 114,
@@ -190,6 +192,10 @@ struct TfLitePoolParams {
 
 struct TfLiteMulParams {
   TfLiteFusedActivation activation;
+};
+
+struct TfLiteReducerParams {
+  bool keep_dims;
 };
 
 struct TfLiteFullyConnectedParams {

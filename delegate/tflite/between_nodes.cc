@@ -2,8 +2,9 @@
 
 #include "delegate/tflite/concatenation_node.h"
 #include "delegate/tflite/elementwise_node.h"
-#include "delegate/tflite/max_pool_node.h"
+#include "delegate/tflite/mean_node.h"
 #include "delegate/tflite/pad_node.h"
+#include "delegate/tflite/pool_node.h"
 #include "delegate/tflite/unary_node.h"
 
 namespace tf_pconv {
@@ -11,11 +12,13 @@ namespace {
 
 constexpr BetweenOperator kOperators[] = {
     {kTfLiteBuiltinAdd, "ADD", ReadAdd},
+    {kTfLiteBuiltinAveragePool2d, "AVERAGE_POOL_2D", ReadAveragePool2D},
     {kTfLiteBuiltinConcatenation, "CONCATENATION", ReadConcatenation},
     {kTfLiteBuiltinHardSwish, "HARD_SWISH", ReadHardSwish},
     {kTfLiteBuiltinLeakyRelu, "LEAKY_RELU", ReadLeakyRelu},
     {kTfLiteBuiltinLogistic, "LOGISTIC", ReadLogistic},
     {kTfLiteBuiltinMaxPool2d, "MAX_POOL_2D", ReadMaxPool2D},
+    {kTfLiteBuiltinMean, "MEAN", ReadMean},
     {kTfLiteBuiltinMul, "MUL", ReadMul},
     {kTfLiteBuiltinPad, "PAD", ReadPad},
     {kTfLiteBuiltinQuantize, "QUANTIZE", ReadQuantize},

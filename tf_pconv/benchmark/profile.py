@@ -196,8 +196,10 @@ def _layer(name: str, graph: Graph, entry: Mapping[str, Any], operations: Operat
 
 
 def _values_of_inputs(graph: Graph, entry: Mapping[str, Any]) -> int:
-    inputs = items(graph.operators[entry["node"]].inputs)
-    return sum(math.prod(map(int, items(graph.tensor(tensor).shape))) for tensor in inputs)
+    tensors = [graph.tensor(tensor) for tensor in items(graph.operators[entry["node"]].inputs)]
+    # Without axes and widths of borders.
+    activations = (t for t in tensors if t.type == graph.tensor(entry["output"]).type)
+    return sum(math.prod(map(int, items(tensor.shape))) for tensor in activations)
 
 
 def _item_bytes(graph: Graph, entry: Mapping[str, Any]) -> int:

@@ -1,5 +1,5 @@
-#ifndef TF_PCONV_DELEGATE_TFLITE_MAX_POOL_NODE_H_
-#define TF_PCONV_DELEGATE_TFLITE_MAX_POOL_NODE_H_
+#ifndef TF_PCONV_DELEGATE_TFLITE_POOL_NODE_H_
+#define TF_PCONV_DELEGATE_TFLITE_POOL_NODE_H_
 
 #include "delegate/core/status.h"
 #include "delegate/tflite/abi.h"
@@ -10,6 +10,9 @@ namespace tf_pconv {
 Status ReadMaxPool2D(const TfLiteContext& context, const TfLiteNode& node,
                      SelectedNode* pool);
 
+Status ReadAveragePool2D(const TfLiteContext& context, const TfLiteNode& node,
+                         SelectedNode* pool);
+
 }  // namespace tf_pconv
 
-#endif  // TF_PCONV_DELEGATE_TFLITE_MAX_POOL_NODE_H_
+#endif  // TF_PCONV_DELEGATE_TFLITE_POOL_NODE_H_

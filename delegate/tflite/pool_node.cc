@@ -1,29 +1,21 @@
-#include "delegate/tflite/max_pool_node.h"
+#include "delegate/tflite/pool_node.h"
 
-#include "delegate/core/max_pool/max_pool.h"
+#include "delegate/core/pool/pool.h"
 #include "delegate/tflite/node_tensors.h"
 
 namespace tf_pconv {
 namespace {
 
 Status ReadQuantization(const TfLiteTensor& input, const TfLiteTensor& output,
-                        MaxPoolDescription* description) {
-  float scale = 0.0f;
-  int zero_point = 0;
-  Status status = ReadActivationQuantization(
-      input, "input", &description->scale, &description->zero_point);
-  if (status.ok()) {
-    status = ReadActivationQuantization(output, "output", &scale, &zero_point);
-  }
+                        PoolDescription* description) {
+  const Status status = CheckSameQuantization(input, output);
   if (!status.ok()) return status;
-  if (scale != description->scale || zero_point != description->zero_point) {
-    return Status::Error("input and output differ in scale or zero point");
-  }
-  return status;
+  return ReadActivationQuantization(input, "input", &description->scale,
+                                    &description->zero_point);
 }
 
 Status ReadParams(const TfLitePoolParams* params,
-                  MaxPoolDescription* description) {
+                  PoolDescription* description) {
   if (params == nullptr) return Status::Error("the node has no parameters");
   if (params->filter_height != params->filter_width) {
     return Status::Error("windows of %dx%d; accepted are square ones",
@@ -41,10 +33,20 @@ Status ReadParams(const TfLitePoolParams* params,
   return ReadActivation(params->activation, &description->activation);
 }
 
-}  // namespace
+// Whether what it makes of such an input is much smaller.
+bool Shrinks(const PoolDescription& description, const ActivationShape& input,
+             Operator* pool) {
+  if (description.stride_height > 1 || description.stride_width > 1) {
+    return true;
+  }
+  if (!pool->Resize({input}).ok()) return false;
+  const ActivationShape output = pool->output_shape();
+  return 2 * int64_t{output.height} * output.width <=
+         int64_t{input.height} * input.width;
+}
 
-Status ReadMaxPool2D(const TfLiteContext& context, const TfLiteNode& node,
-                     SelectedNode* pool) {
+Status ReadPool(const TfLiteContext& context, const TfLiteNode& node,
+                PoolKind kind, SelectedNode* pool) {
   pool->inputs = {TensorAt(node.inputs, 0)};
   pool->output = TensorAt(node.outputs, 0);
   const TfLiteTensor* input = FindTensor(context, pool->inputs[0]);
@@ -52,7 +54,8 @@ Status ReadMaxPool2D(const TfLiteContext& context, const TfLiteNode& node,
   if (input == nullptr || output == nullptr) {
     return Status::Error("the node has no input or no output");
   }
-  MaxPoolDescription description;
+  PoolDescription description;
+  description.kind = kind;
   Status status = ReadActivationType(*input, *output, &description.type);
   ActivationShape shape;
   if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
@@ -66,10 +69,22 @@ Status ReadMaxPool2D(const TfLiteContext& context, const TfLiteNode& node,
   }
   if (!status.ok()) return status;
   pool->type = description.type;
-  pool->wants_reader =
-      description.stride_height == 1 && description.stride_width == 1;
-  pool->op = CreateMaxPool(description, &status);
+  pool->op = CreatePool(description, &status);
+  if (!status.ok()) return status;
+  pool->wants_reader = !Shrinks(description, shape, pool->op.get());
   return status;
+}
+
+}  // namespace
+
+Status ReadMaxPool2D(const TfLiteContext& context, const TfLiteNode& node,
+                     SelectedNode* pool) {
+  return ReadPool(context, node, PoolKind::kMax, pool);
+}
+
+Status ReadAveragePool2D(const TfLiteContext& context, const TfLiteNode& node,
+                         SelectedNode* pool) {
+  return ReadPool(context, node, PoolKind::kAverage, pool);
 }
 
 }  // namespace tf_pconv

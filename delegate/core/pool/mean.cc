@@ -1,0 +1,175 @@
+#include "delegate/core/pool/mean.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "delegate/core/output_stage.h"
+#include "delegate/core/pool/average.h"
+#include "delegate/core/pool/fastest_kernel.h"
+#include "delegate/core/row_task.h"
+
+namespace tf_pconv {
+namespace {
+
+// What a thread reads at once, that sharing it pays, and the bytes of channels
+// that it writes then, whose multiples leave the kernel few single vectors.
+constexpr int64_t kItemInputBytes = 32768;
+constexpr int64_t kItemOutputBytes = 256;
+
+// Far above any ratio that makes sense, and far below what int32 holds.
+constexpr double kLargestRatio = 512.0;
+
+// A unit of the input in units of the output.
+double RatioOf(const MeanDescription& description) {
+  return double(description.input_scale) / double(description.output_scale);
+}
+
+template <typename Average>
+class Mean : public Operator {
+ public:
+  Mean(const MeanDescription& description, const PoolKernel& kernel,
+       const Average& average)
+      : channels_(description.channels), kernel_(kernel), average_(average) {}
+
+  Status Resize(const std::vector<ActivationShape>& inputs) override {
+    const ActivationShape& input = inputs[0];
+    if (input.channels != channels_) {
+      return Status::Error("input has %d channels; expected are %d",
+                           input.channels, channels_);
+    }
+    const int64_t pixels = int64_t{input.height} * input.width;
+    if (pixels > kMaxAveragePixels) {
+      return Status::Error("images of %dx%d pixels; accepted are up to %d",
+                           input.height, input.width, kMaxAveragePixels);
+    }
+    input_ = input;
+    const int64_t channels = kItemInputBytes / (pixels * sizeof(Value));
+    item_channels_ =
+        std::max((channels + kBlock - 1) / kBlock, int64_t{1}) * kBlock;
+    items_ = std::max(static_cast<int>(channels_ / item_channels_), 1);
+    return Status();
+  }
+
+  ActivationShape output_shape() const override {
+    return {input_.batch, 1, 1, channels_};
+  }
+
+  size_t WorkspaceBytes(int) const override { return 0; }
+
+  RowRange InputRows(int, RowRange) const override {
+    return {0, input_.height};
+  }
+
+  int row_unit() const override { return 1; }
+
+  // There is but one row, so that threads share the channels.
+  void RunRows(const void* const* inputs, void* output, RowRange, void*,
+               ThreadPool* pool, PhaseTicks* ticks) const override {
+    Call call = {this, static_cast<const Value*>(inputs[0]),
+                 static_cast<Value*>(output), ticks};
+    RunTask(pool, {int64_t{input_.batch} * items_}, RunShare, &call);
+  }
+
+  const char* kernel_name() const override { return kernel_.name; }
+
+ private:
+  using Value = typename Average::Value;
+
+  static constexpr int64_t kBlock = kItemOutputBytes / sizeof(Value);
+
+  struct Call {
+    const Mean* mean;
+    const Value* input;
+    Value* output;
+    PhaseTicks* ticks;
+  };
+
+  static void RunShare(void* context, const ThreadPool::Share& share) {
+    const Call& call = *static_cast<Call*>(context);
+    PhaseClock clock(call.ticks);
+    TakeRows(share, {0, call.mean->items_}, [&](int image, int item) {
+      call.mean->Compute(call, image, item);
+    });
+    clock.End(Phase::kMultiply);
+  }
+
+  // The last item of an image has what is left of the channels, too.
+  void Compute(const Call& call, int image, int item) const {
+    const ptrdiff_t first = item * item_channels_;
+    const ptrdiff_t end =
+        item + 1 == items_ ? channels_ : first + item_channels_;
+    PoolWindows<Value> windows;
+    windows.rows = 1;
+    windows.columns = size_t(input_.height) * input_.width;
+    windows.pixel_step = channels_;
+    windows.row_step = windows.step = windows.columns * channels_;
+    windows.input = call.input + image * windows.step + first;
+    windows.output = call.output + ptrdiff_t{image} * channels_ + first;
+    windows.count = 1;
+    windows.channels = end - first;
+    average_.Run(windows);
+  }
+
+  const int channels_;
+  const PoolKernel& kernel_;
+  const Average average_;
+  ActivationShape input_;
+  ptrdiff_t item_channels_ = 0;
+  int items_ = 0;  // of an image
+};
+
+Status Check(const char* role, float scale, int zero_point) {
+  if (!std::isfinite(scale) || scale <= 0) {
+    return Status::Error(
+        "the scale of the %s is %g; accepted are positive numbers", role,
+        double(scale));
+  }
+  if (zero_point < -128 || zero_point > 127) {
+    return Status::Error(
+        "the zero point of the %s is %d; accepted is -128 to 127", role,
+        zero_point);
+  }
+  return Status();
+}
+
+}  // namespace
+
+std::unique_ptr<Operator> CreateMean(const MeanDescription& description,
+                                     Status* status) {
+  *status =
+      Check("input", description.input_scale, description.input_zero_point);
+  if (status->ok()) {
+    *status = Check("output", description.output_scale,
+                    description.output_zero_point);
+  }
+  if (status->ok() && RatioOf(description) > kLargestRatio) {
+    *status = Status::Error(
+        "the scale of the input is %g times that of the output; accepted is "
+        "up to %g",
+        RatioOf(description), kLargestRatio);
+  }
+  if (!status->ok()) return nullptr;
+  const PoolKernel* kernel =
+      FastestPoolKernel(description.type, description.channels, status);
+  if (kernel == nullptr) return nullptr;
+  return CreateMean(description, *kernel);
+}
+
+std::unique_ptr<Operator> CreateMean(const MeanDescription& description,
+                                     const PoolKernel& kernel) {
+  if (description.type == DataType::kInt8) {
+    const Int8Average average(
+        RatioOf(description), description.input_zero_point,
+        description.output_zero_point,
+        QuantizedRange(Activation::kNone, description.output_scale,
+                       description.output_zero_point),
+        kernel);
+    return std::make_unique<Mean<Int8Average>>(description, kernel, average);
+  }
+  const FloatAverage average(ActivationRange(Activation::kNone), kernel);
+  return std::make_unique<Mean<FloatAverage>>(description, kernel, average);
+}
+
+}  // namespace tf_pconv

@@ -1,0 +1,75 @@
+#include "delegate/tflite/mean_node.h"
+
+#include "delegate/core/pool/mean.h"
+#include "delegate/tflite/node_tensors.h"
+
+namespace tf_pconv {
+namespace {
+
+// Of an image, NHWC.
+constexpr int kHeightAxis = 1;
+constexpr int kWidthAxis = 2;
+
+Status CheckAxes(const TfLiteTensor* axes) {
+  if (axes == nullptr || axes->type != kTfLiteInt32 || !IsConstant(*axes)) {
+    return Status::Error("its axes are not constants of int32");
+  }
+  const auto* numbers = static_cast<const int32_t*>(axes->data);
+  bool has_height = false;
+  bool has_width = false;
+  for (size_t i = 0; i < axes->bytes / sizeof(int32_t); ++i) {
+    const int axis = numbers[i] < 0 ? numbers[i] + kImageRank : numbers[i];
+    has_height |= axis == kHeightAxis;
+    has_width |= axis == kWidthAxis;
+    if (axis == kHeightAxis || axis == kWidthAxis) continue;
+    return Status::Error("axis %d is averaged; accepted are 1 and 2",
+                         static_cast<int>(numbers[i]));
+  }
+  if (has_height && has_width) return Status();
+  return Status::Error("height or width is not averaged; accepted are both");
+}
+
+Status ReadQuantizations(const TfLiteTensor& input, const TfLiteTensor& output,
+                         MeanDescription* description) {
+  const Status status =
+      ReadActivationQuantization(input, "input", &description->input_scale,
+                                 &description->input_zero_point);
+  if (!status.ok()) return status;
+  return ReadActivationQuantization(output, "output",
+                                    &description->output_scale,
+                                    &description->output_zero_point);
+}
+
+}  // namespace
+
+Status ReadMean(const TfLiteContext& context, const TfLiteNode& node,
+                SelectedNode* mean) {
+  mean->inputs = {TensorAt(node.inputs, 0)};
+  mean->output = TensorAt(node.outputs, 0);
+  const TfLiteTensor* input = FindTensor(context, mean->inputs[0]);
+  const TfLiteTensor* output = FindTensor(context, mean->output);
+  if (input == nullptr || output == nullptr) {
+    return Status::Error("the node has no input or no output");
+  }
+  MeanDescription description;
+  Status status = ReadActivationType(*input, *output, &description.type);
+  ActivationShape shape;
+  if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
+  if (status.ok()) {
+    status = CheckAxes(FindTensor(context, TensorAt(node.inputs, 1)));
+  }
+  if (status.ok() && description.type == DataType::kInt8) {
+    status = ReadQuantizations(*input, *output, &description);
+  }
+  if (!status.ok()) return status;
+  const auto* params =
+      static_cast<const TfLiteReducerParams*>(node.builtin_data);
+  if (params == nullptr) return Status::Error("the node has no parameters");
+  description.channels = shape.channels;
+  mean->type = description.type;
+  mean->flattens = !params->keep_dims;
+  mean->op = CreateMean(description, &status);
+  return status;
+}
+
+}  // namespace tf_pconv
