@@ -136,9 +136,7 @@ Status CheckDepthwise(const DepthwiseWeights& weights) {
 
 bool ValidScale(float scale) { return std::isfinite(scale) && scale > 0.0f; }
 
-bool ValidZeroPoint(int value) { return value >= -128 && value <= 127; }
-
-Status CheckQuantization(const ConvDescription& description) {
+Status CheckInt8(const ConvDescription& description) {
   const std::vector<float>& scales = description.scales();
   const int filters = description.filters();
   if (description.float_bias != nullptr) {
@@ -148,23 +146,13 @@ Status CheckQuantization(const ConvDescription& description) {
     return Status::Error("%zu weight scales for %d filters", scales.size(),
                          filters);
   }
-  if (!ValidScale(description.input_scale) ||
-      !ValidScale(description.output_scale)) {
-    return Status::Error(
-        "input scale %g, output scale %g; scales must be positive and finite",
-        static_cast<double>(description.input_scale),
-        static_cast<double>(description.output_scale));
-  }
-  if (!ValidZeroPoint(description.input_zero_point) ||
-      !ValidZeroPoint(description.output_zero_point)) {
-    return Status::Error(
-        "input zero point %d, output zero point %d; -128 to 127 are accepted",
-        description.input_zero_point, description.output_zero_point);
-  }
+  Status status = CheckQuantization("input", description.input);
+  if (status.ok()) status = CheckQuantization("output", description.output);
+  if (!status.ok()) return status;
   for (int filter = 0; filter < filters; ++filter) {
     const float scale = scales[filter];
-    if (!ValidScale(scale) || !std::isfinite(description.input_scale * scale /
-                                             description.output_scale)) {
+    if (!ValidScale(scale) || !std::isfinite(description.input.scale * scale /
+                                             description.output.scale)) {
       return Status::Error(
           "weight scale of filter %d is %g; it must be positive, and input "
           "scale * weight scale / output scale finite",
@@ -204,7 +192,7 @@ Status CheckDescription(const ConvDescription& description) {
                             : CheckDepthwise(*description.depthwise);
   if (!status.ok()) return status;
   if (description.type() == DataType::kInt8) {
-    return CheckQuantization(description);
+    return CheckInt8(description);
   }
   if (description.int32_bias != nullptr) {
     return Status::Error("a float32 convolution takes a float bias, not int32");

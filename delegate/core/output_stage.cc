@@ -39,12 +39,12 @@ FloatRange ActivationRange(Activation activation) {
   return {-kInfinity, kInfinity};
 }
 
-Int8Range QuantizedRange(Activation activation, float scale, int zero_point) {
+Int8Range QuantizedRange(Activation activation, const Quantization& output) {
   const FloatRange range = ActivationRange(activation);
   // The quantised bounds, clamped to what int8 holds (infinities included).
   const auto quantize = [&](float value) {
-    const float scaled =
-        std::round(value / scale) + static_cast<float>(zero_point);
+    const float scaled = std::round(value / output.scale) +
+                         static_cast<float>(output.zero_point);
     return static_cast<int8_t>(std::clamp(scaled, -128.0f, 127.0f));
   };
   return {quantize(range.min), quantize(range.max)};
@@ -53,8 +53,8 @@ Int8Range QuantizedRange(Activation activation, float scale, int zero_point) {
 Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
   Int8OutputStage stage;
   for (float scale : description.scales()) {
-    const double multiplier = static_cast<double>(description.input_scale) *
-                              scale / description.output_scale;
+    const double multiplier = static_cast<double>(description.input.scale) *
+                              scale / description.output.scale;
     stage.multipliers.push_back(
         static_cast<float>(std::min(2.0 * multiplier, kLargestMultiplier)));
     int exponent = 0;
@@ -63,10 +63,9 @@ Int8OutputStage MakeInt8OutputStage(const ConvDescription& description) {
                                 ? std::ldexp(1.0f, exponent)
                                 : 0.0f);
   }
-  stage.zero_point = description.output_zero_point;
+  stage.zero_point = description.output.zero_point;
   const Int8Range range =
-      QuantizedRange(description.activation, description.output_scale,
-                     description.output_zero_point);
+      QuantizedRange(description.activation, description.output);
   stage.min = range.min;
   stage.max = range.max;
   return stage;

@@ -38,7 +38,7 @@ struct Int8Range {
   int8_t min;
   int8_t max;
 };
-Int8Range QuantizedRange(Activation activation, float scale, int zero_point);
+Int8Range QuantizedRange(Activation activation, const Quantization& output);
 
 // Whether the halves of every sum are an int32, on which kernels rely; float32
 // has none. Others are there only where outputs have a scale far below that of

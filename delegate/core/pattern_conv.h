@@ -9,6 +9,7 @@
 #include "delegate/core/cost.h"
 #include "delegate/core/depthwise/weights.h"
 #include "delegate/core/operator.h"
+#include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
 #include "delegate/core/weights/pattern_weights.h"
 
@@ -31,10 +32,8 @@ struct ConvDescription {
   const float* float_bias = nullptr;
   const int32_t* int32_bias = nullptr;  // in units of input scale * scales[i]
   // int8 only.
-  float input_scale = 0.0f;
-  int input_zero_point = 0;
-  float output_scale = 0.0f;
-  int output_zero_point = 0;
+  Quantization input;
+  Quantization output;
   // As TFLite does in CONV_2D, not in FULLY_CONNECTED; see output_stage.h.
   bool rounds_twice = true;
 

@@ -45,7 +45,7 @@ struct Int8Math {
   using Value = int8_t;
 
   explicit Int8Math(const ConvDescription& description)
-      : input_zero_point(description.input_zero_point),
+      : input_zero_point(description.input.zero_point),
         stage(MakeInt8OutputStage(description)) {
     if (description.int32_bias != nullptr) {
       bias.assign(description.int32_bias,

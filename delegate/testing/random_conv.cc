@@ -189,14 +189,14 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
     int32_bias_.push_back(Uniform(-3000, 3000, &random));
   }
   if (options.bias) description_.int32_bias = int32_bias_.data();
-  description_.input_scale = 0.05f;
-  description_.input_zero_point = Uniform(-128, 127, &random);
+  description_.input.scale = 0.05f;
+  description_.input.zero_point = Uniform(-128, 127, &random);
   // Sums of about the same size whatever the number of products.
-  description_.output_scale =
+  description_.output.scale =
       options.output_scale > 0.0f
           ? options.output_scale
           : static_cast<float>(0.01 * std::sqrt(std::max(1.0, products)));
-  description_.output_zero_point = Uniform(-128, 127, &random);
+  description_.output.zero_point = Uniform(-128, 127, &random);
 }
 
 std::vector<int8_t> RandomInt8(size_t count, uint32_t seed) {

@@ -102,7 +102,7 @@ class ElementwiseTest
 };
 
 struct Quantizations {
-  ElementwiseDescription::Quantization a, b, output;
+  Quantization a, b, output;
 };
 
 ElementwiseDescription Quantize(ElementwiseFunction function,

@@ -60,33 +60,28 @@ class MeanTest : public testing::TestWithParam<NamedKernel<PoolKernel>> {
 };
 
 TEST_P(MeanTest, Int8IsTheRoundedMean) {
-  struct Quantization {
-    float input_scale;
-    int input_zero_point;
-    float output_scale;
-    int output_zero_point;
+  struct Case {
+    Quantization input, output;
   };
-  for (const Quantization& given :
-       {Quantization{1.0f, 0, 1.0f, 0}, Quantization{1.0f, -128, 1.0f, -128},
-        Quantization{0.1f, 3, 0.1f, 3}, Quantization{0.1f, -7, 0.037f, 11},
-        Quantization{0.02f, 127, 0.5f, -128}, Quantization{300.0f, 5, 1.0f, 0},
-        Quantization{0.5f, 10, 1.0f, -20}}) {
+  for (const Case& given :
+       {Case{{1.0f, 0}, {1.0f, 0}}, Case{{1.0f, -128}, {1.0f, -128}},
+        Case{{0.1f, 3}, {0.1f, 3}}, Case{{0.1f, -7}, {0.037f, 11}},
+        Case{{0.02f, 127}, {0.5f, -128}}, Case{{300.0f, 5}, {1.0f, 0}},
+        Case{{0.5f, 10}, {1.0f, -20}}}) {
     MeanDescription description;
     description.type = DataType::kInt8;
-    description.input_scale = given.input_scale;
-    description.input_zero_point = given.input_zero_point;
-    description.output_scale = given.output_scale;
-    description.output_zero_point = given.output_zero_point;
+    description.input = given.input;
+    description.output = given.output;
     for (const ActivationShape& in : Shapes()) {
       const auto input = RandomInt8(ValuesOf(in), in.width);
       const auto outputs = GuardedRun(*Create(description, in), input);
       const std::vector<double> sums = Sums(in, input);
       const int pixels = in.height * in.width;
       for (size_t i = 0; i < outputs.size(); ++i) {
-        const double exact = (sums[i] - pixels * given.input_zero_point) *
-                             given.input_scale / given.output_scale / pixels;
+        const double exact = (sums[i] - pixels * given.input.zero_point) *
+                             given.input.scale / given.output.scale / pixels;
         const double expected =
-            std::clamp(exact + given.output_zero_point, -128.0, 127.0);
+            std::clamp(exact + given.output.zero_point, -128.0, 127.0);
         ASSERT_LE(std::abs(outputs[i] - expected), 0.5001);
       }
     }
@@ -96,8 +91,8 @@ TEST_P(MeanTest, Int8IsTheRoundedMean) {
 TEST_P(MeanTest, HalvesAreRoundedAwayFromTheZeroPoint) {
   MeanDescription description;
   description.type = DataType::kInt8;
-  description.input_scale = description.output_scale = 0.1f;
-  description.input_zero_point = description.output_zero_point = 3;
+  description.input.scale = description.output.scale = 0.1f;
+  description.input.zero_point = description.output.zero_point = 3;
   const ActivationShape in = {1, 2, 2, 64};
   std::vector<int8_t> input(ValuesOf(in), 3);
   for (int channel = 0; channel < 64; ++channel) {
@@ -204,13 +199,13 @@ TEST(CreateMeanTest, WhatHasNoKernelIsRefused) {
   description.channels = 5;
   EXPECT_THAT(refusal(description), HasSubstr("5 channels"));
   description.channels = 64;
-  description.output_scale = std::numeric_limits<float>::infinity();
+  description.output.scale = std::numeric_limits<float>::infinity();
   EXPECT_THAT(refusal(description), HasSubstr("scale of the output is inf"));
-  description.output_scale = 1.0f;
-  description.input_scale = 513.0f;
+  description.output.scale = 1.0f;
+  description.input.scale = 513.0f;
   EXPECT_THAT(refusal(description), HasSubstr("513 times"));
-  description.input_scale = 1.0f;
-  description.input_zero_point = 128;
+  description.input.scale = 1.0f;
+  description.input.zero_point = 128;
   EXPECT_THAT(refusal(description), HasSubstr("zero point of the input"));
 }
 

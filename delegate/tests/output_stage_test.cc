@@ -42,9 +42,9 @@ ConvDescription Describe(const PatternWeights& weights, Activation activation,
   ConvDescription description;
   description.weights = &weights;
   description.activation = activation;
-  description.input_scale = 1.0f;
-  description.output_scale = 1.0f;
-  description.output_zero_point = zero_point;
+  description.input.scale = 1.0f;
+  description.output.scale = 1.0f;
+  description.output.zero_point = zero_point;
   return description;
 }
 

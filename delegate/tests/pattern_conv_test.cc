@@ -101,16 +101,16 @@ const Malformation kMalformations[] = {
     {"finite", DataType::kInt8,
      [](PatternWeights* w, ConvDescription* d) {
        w->scales[0] = 1e30f;
-       d->output_scale = 1e-30f;
+       d->output.scale = 1e-30f;
      }},
-    {"input scale 0", DataType::kInt8,
-     [](PatternWeights*, ConvDescription* d) { d->input_scale = 0; }},
-    {"output scale -1", DataType::kInt8,
-     [](PatternWeights*, ConvDescription* d) { d->output_scale = -1; }},
-    {"input zero point 128", DataType::kInt8,
-     [](PatternWeights*, ConvDescription* d) { d->input_zero_point = 128; }},
-    {"output zero point -129", DataType::kInt8,
-     [](PatternWeights*, ConvDescription* d) { d->output_zero_point = -129; }},
+    {"scale of the input is 0", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->input.scale = 0; }},
+    {"scale of the output is -1", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->output.scale = -1; }},
+    {"zero point of the input is 128", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->input.zero_point = 128; }},
+    {"zero point of the output is -129", DataType::kInt8,
+     [](PatternWeights*, ConvDescription* d) { d->output.zero_point = -129; }},
     {"int32 bias, not float", DataType::kInt8,
      [](PatternWeights*, ConvDescription* d) {
        static const float bias[16] = {};

@@ -237,8 +237,8 @@ TEST_P(PoolTest, ActivationsClamp) {
     EXPECT_THAT(output_of(2.5f), Each(2.5f));
     EXPECT_THAT(output_of(7.0f), Each(6.0f));
     description.type = DataType::kInt8;
-    description.scale = 0.1f;
-    description.zero_point = -20;
+    description.quantization.scale = 0.1f;
+    description.quantization.zero_point = -20;
     EXPECT_THAT(output_of(int8_t{-128}), Each(-20));
     EXPECT_THAT(output_of(int8_t{7}), Each(7));
     EXPECT_THAT(output_of(int8_t{100}), Each(40));
@@ -320,8 +320,8 @@ TEST(CreatePoolTest, WhatHasNoKernelIsRefused) {
   EXPECT_THAT(refusal(description), HasSubstr("3 channels"));
   description.channels = 64;
   description.type = DataType::kInt8;
-  description.scale = 0.0f;
-  EXPECT_THAT(refusal(description), HasSubstr("scale is 0"));
+  description.quantization.scale = 0.0f;
+  EXPECT_THAT(refusal(description), HasSubstr("scale of the input is 0"));
 }
 
 }  // namespace

@@ -160,17 +160,17 @@ TEST(ReferenceTest, Int8EqualsDense) {
           return 0;  // the zero point, in TFLite's definition
         }
         return values[(row * input.width + column) * input.channels + channel] -
-               description.input_zero_point;
+               description.input.zero_point;
       };
       const double sum =
           DenseSum(weights, dense, filter, y * setting.stride - setting.pad_top,
                    x * setting.stride - setting.pad_left, at) +
           description.int32_bias[filter];
       const double real =
-          sum * description.input_scale * weights.scales[filter];
+          sum * description.input.scale * weights.scales[filter];
       const double expected =
-          std::clamp(std::round(real / description.output_scale) +
-                         description.output_zero_point,
+          std::clamp(std::round(real / description.output.scale) +
+                         description.output.zero_point,
                      -128.0, 127.0);
       ASSERT_NEAR(output[index], expected, 1) << "output " << index;
       differences += output[index] != expected;
@@ -223,7 +223,7 @@ void CheckDepthwise(RandomConvOptions options,
                                             size_t index) {
       const double sum = DepthwiseSum(
           random.depthwise_weights().*weights, values, input,
-          description.input_zero_point, y * setting.stride - setting.pad_top,
+          description.input.zero_point, y * setting.stride - setting.pad_top,
           x * setting.stride - setting.pad_left, channel);
       ASSERT_NEAR(output[index], expected(description, channel, sum), tolerance)
           << "output " << index;
@@ -246,10 +246,10 @@ TEST(ReferenceTest, DepthwiseInt8EqualsDense) {
       DenseDepthwise(), &DepthwiseWeights::int8_values, RandomInt8, 0.51,
       [](const ConvDescription& description, int channel, double sum) {
         const double real = (sum + description.int32_bias[channel]) *
-                            description.input_scale *
+                            description.input.scale *
                             description.scales()[channel];
         return std::clamp(
-            real / description.output_scale + description.output_zero_point,
+            real / description.output.scale + description.output.zero_point,
             -128.0, 127.0);
       });
 }
@@ -258,9 +258,9 @@ TEST(ReferenceTest, QuantisedActivationsClampToTheirRange) {
   RandomConvOptions options;
   RandomConv random(options);
   ConvDescription description = random.description();
-  description.output_zero_point = -20;
-  description.input_scale = 1.0f;  // outputs reach every bound
-  description.output_scale = 0.1f;
+  description.output.zero_point = -20;
+  description.input.scale = 1.0f;  // outputs reach every bound
+  description.output.scale = 0.1f;
   struct Range {
     Activation activation;
     int min;

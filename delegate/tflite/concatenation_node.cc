@@ -27,7 +27,8 @@ Status CheckInput(const TfLiteTensor* input, const TfLiteTensor& output,
   ActivationShape shape;
   if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
   if (!status.ok() || *type == DataType::kFloat32) return status;
-  return CheckSameQuantization(*input, output);
+  Quantization quantization;
+  return ReadSameQuantization(*input, output, &quantization);
 }
 
 }  // namespace

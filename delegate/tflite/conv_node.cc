@@ -59,12 +59,9 @@ Status ReadActivations(const TfLiteContext& context, const TfLiteNode& node,
   Status status = ReadActivationType(*input, *output, type);
   if (!status.ok() || *type == DataType::kFloat32) return status;
   ConvDescription& description = conv->description;
-  status = ReadActivationQuantization(*input, "input", &description.input_scale,
-                                      &description.input_zero_point);
+  status = ReadActivationQuantization(*input, "input", &description.input);
   if (!status.ok()) return status;
-  return ReadActivationQuantization(*output, "output",
-                                    &description.output_scale,
-                                    &description.output_zero_point);
+  return ReadActivationQuantization(*output, "output", &description.output);
 }
 
 Status ReadBias(const TfLiteContext& context, const TfLiteNode& node,

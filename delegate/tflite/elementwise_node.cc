@@ -75,23 +75,17 @@ Status ReadConstant(const TfLiteTensor& tensor, const TfLiteTensor& image,
   return status;
 }
 
-Status ReadQuantization(const TfLiteTensor& tensor, const char* role,
-                        ElementwiseDescription::Quantization* quantization) {
-  return ReadActivationQuantization(tensor, role, &quantization->scale,
-                                    &quantization->zero_point);
-}
-
 Status ReadQuantizations(const TfLiteTensor* const* operands,
                          const TfLiteTensor& output,
                          ElementwiseDescription* description) {
-  Status status =
-      ReadQuantization(*operands[0], "first input", &description->operands[0]);
+  Status status = ReadActivationQuantization(*operands[0], "first input",
+                                             &description->operands[0]);
   if (status.ok()) {
-    status = ReadQuantization(*operands[1], "second input",
-                              &description->operands[1]);
+    status = ReadActivationQuantization(*operands[1], "second input",
+                                        &description->operands[1]);
   }
   if (!status.ok()) return status;
-  return ReadQuantization(output, "output", &description->output);
+  return ReadActivationQuantization(output, "output", &description->output);
 }
 
 // Reads types, shapes, and which operand is constant.

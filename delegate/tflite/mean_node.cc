@@ -29,17 +29,6 @@ Status CheckAxes(const TfLiteTensor* axes) {
   return Status::Error("height or width is not averaged; accepted are both");
 }
 
-Status ReadQuantizations(const TfLiteTensor& input, const TfLiteTensor& output,
-                         MeanDescription* description) {
-  const Status status =
-      ReadActivationQuantization(input, "input", &description->input_scale,
-                                 &description->input_zero_point);
-  if (!status.ok()) return status;
-  return ReadActivationQuantization(output, "output",
-                                    &description->output_scale,
-                                    &description->output_zero_point);
-}
-
 }  // namespace
 
 Status ReadMean(const TfLiteContext& context, const TfLiteNode& node,
@@ -59,7 +48,11 @@ Status ReadMean(const TfLiteContext& context, const TfLiteNode& node,
     status = CheckAxes(FindTensor(context, TensorAt(node.inputs, 1)));
   }
   if (status.ok() && description.type == DataType::kInt8) {
-    status = ReadQuantizations(*input, *output, &description);
+    status = ReadActivationQuantization(*input, "input", &description.input);
+    if (status.ok()) {
+      status =
+          ReadActivationQuantization(*output, "output", &description.output);
+    }
   }
   if (!status.ok()) return status;
   const auto* params =

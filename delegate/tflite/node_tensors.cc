@@ -66,30 +66,26 @@ const TfLiteAffineQuantizationParams* FindQuantization(
 }
 
 Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
-                                  float* scale, int* zero_point) {
+                                  Quantization* quantization) {
   const auto* params = FindQuantization(tensor);
   if (params == nullptr || params->scale->size != 1 ||
       params->zero_point->size != 1) {
     return Status::Error("the int8 %s does not have one scale and zero point",
                          role);
   }
-  *scale = params->scale->data[0];
-  *zero_point = params->zero_point->data[0];
+  *quantization = {params->scale->data[0], params->zero_point->data[0]};
   return Status();
 }
 
-Status CheckSameQuantization(const TfLiteTensor& input,
-                             const TfLiteTensor& output) {
-  float scales[2];
-  int zero_points[2];
-  Status status =
-      ReadActivationQuantization(input, "input", &scales[0], &zero_points[0]);
+Status ReadSameQuantization(const TfLiteTensor& input,
+                            const TfLiteTensor& output,
+                            Quantization* quantization) {
+  Quantization of_output;
+  Status status = ReadActivationQuantization(input, "input", quantization);
   if (status.ok()) {
-    status = ReadActivationQuantization(output, "output", &scales[1],
-                                        &zero_points[1]);
+    status = ReadActivationQuantization(output, "output", &of_output);
   }
-  if (status.ok() &&
-      (scales[0] != scales[1] || zero_points[0] != zero_points[1])) {
+  if (status.ok() && !(*quantization == of_output)) {
     return Status::Error("input and output differ in scale or zero point");
   }
   return status;

@@ -5,6 +5,7 @@
 
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_conv.h"
+#include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
 #include "delegate/tflite/abi.h"
 
@@ -37,11 +38,12 @@ const TfLiteAffineQuantizationParams* FindQuantization(
 
 // The one scale and zero point of a tensor; `role` names it in the error.
 Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
-                                  float* scale, int* zero_point);
+                                  Quantization* quantization);
 
-// An error where two int8 tensors differ in scale or zero point.
-Status CheckSameQuantization(const TfLiteTensor& input,
-                             const TfLiteTensor& output);
+// The same of an input and an output, which must not differ.
+Status ReadSameQuantization(const TfLiteTensor& input,
+                            const TfLiteTensor& output,
+                            Quantization* quantization);
 
 Status ReadPadding(TfLitePadding number, Padding* padding);
 

@@ -54,19 +54,14 @@ Status ReadPad(const TfLiteContext& context, const TfLiteNode& node,
     status =
         ReadBorders(FindTensor(context, TensorAt(node.inputs, 1)), &borders);
   }
-  int zero_point = 0;
+  Quantization quantization;
   if (status.ok() && pad->type == DataType::kInt8) {
-    float scale;
-    status = CheckSameQuantization(*input, *output);
-    if (status.ok()) {
-      status =
-          ReadActivationQuantization(*output, "output", &scale, &zero_point);
-    }
+    status = ReadSameQuantization(*input, *output, &quantization);
   }
   if (!status.ok()) return status;
   PadDescription description;
   description.element_bytes = ElementBytes(pad->type);
-  description.value = static_cast<uint8_t>(zero_point);
+  description.value = static_cast<uint8_t>(quantization.zero_point);
   description.top = borders[1][0];
   description.bottom = borders[1][1];
   description.left = borders[2][0];

@@ -6,14 +6,6 @@
 namespace tf_pconv {
 namespace {
 
-Status ReadQuantization(const TfLiteTensor& input, const TfLiteTensor& output,
-                        PoolDescription* description) {
-  const Status status = CheckSameQuantization(input, output);
-  if (!status.ok()) return status;
-  return ReadActivationQuantization(input, "input", &description->scale,
-                                    &description->zero_point);
-}
-
 Status ReadParams(const TfLitePoolParams* params,
                   PoolDescription* description) {
   if (params == nullptr) return Status::Error("the node has no parameters");
@@ -65,7 +57,7 @@ Status ReadPool(const TfLiteContext& context, const TfLiteNode& node,
                         &description);
   }
   if (status.ok() && description.type == DataType::kInt8) {
-    status = ReadQuantization(*input, *output, &description);
+    status = ReadSameQuantization(*input, *output, &description.quantization);
   }
   if (!status.ok()) return status;
   pool->type = description.type;

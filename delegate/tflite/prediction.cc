@@ -23,7 +23,7 @@ tf_pconv_predict_least_speedup(const uint8_t* fkw, size_t fkw_bytes,
   description.stride_width = stride_width;
   description.padding = is_padding_same != 0 ? tf_pconv::Padding::kSame
                                              : tf_pconv::Padding::kValid;
-  description.input_scale = description.output_scale = 1.0f;
+  description.input.scale = description.output.scale = 1.0f;
   return tf_pconv::PredictLeastSpeedup(
       description, {batch, height, width, weights.channels});
 }

@@ -20,13 +20,10 @@ Status Read(const TfLiteContext& context, const TfLiteNode& node,
   ActivationShape shape;
   if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
   if (status.ok() && description.type == DataType::kInt8) {
-    status =
-        ReadActivationQuantization(*input, "input", &description.input.scale,
-                                   &description.input.zero_point);
+    status = ReadActivationQuantization(*input, "input", &description.input);
     if (status.ok()) {
-      status = ReadActivationQuantization(*output, "output",
-                                          &description.output.scale,
-                                          &description.output.zero_point);
+      status =
+          ReadActivationQuantization(*output, "output", &description.output);
     }
   }
   if (!status.ok()) return status;

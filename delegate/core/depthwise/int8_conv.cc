@@ -17,7 +17,7 @@ class Int8DepthwiseConv : public DepthwiseConv<int8_t> {
   Int8DepthwiseConv(const ConvDescription& description,
                     const DepthwiseKernel& kernel)
       : DepthwiseConv(description,
-                      static_cast<int8_t>(description.input_zero_point),
+                      static_cast<int8_t>(description.input.zero_point),
                       /*unit=*/1),
         kernel_(kernel),
         stage_(MakeInt8OutputStage(description)),

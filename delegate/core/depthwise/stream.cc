@@ -26,7 +26,7 @@ class BlockWriter {
 
   // Sum `place` of the block, counted over all four vectors of sums.
   void Write(int channel, int vector, int place) {
-    const int zero = description_.input_zero_point + kernel_.input_offset;
+    const int zero = description_.input.zero_point + kernel_.input_offset;
     uint32_t bias = description_.int32_bias == nullptr
                         ? 0
                         : description_.int32_bias[channel];

@@ -19,10 +19,6 @@ namespace {
 // What a kernel computes at once.
 constexpr size_t kItemBytes = 8192;
 
-// Far above any ratio of scales that makes sense, and far below what int32
-// holds.
-constexpr double kLargestRatio = 512.0;
-
 // A unit of the operand in units of the sum.
 double SumRatio(const ElementwiseDescription& description, int operand) {
   return double(description.operands[operand].scale) /
@@ -42,8 +38,7 @@ template <typename KernelArgs>
 KernelArgs Int8ArgsOf(const ElementwiseDescription& description) {
   KernelArgs args = {};
   const Int8Range range =
-      QuantizedRange(description.activation, description.output.scale,
-                     description.output.zero_point);
+      QuantizedRange(description.activation, description.output);
   args.min = range.min;
   args.max = range.max;
   return args;
@@ -315,39 +310,20 @@ class Elementwise : public Operator {
   bool is_for_all_images_ = false;
 };
 
-Status Check(const char* role,
-             const ElementwiseDescription::Quantization& given) {
-  if (!std::isfinite(given.scale) || given.scale <= 0) {
-    return Status::Error("the scale of %s is %g; accepted are positive numbers",
-                         role, double(given.scale));
-  }
-  if (given.zero_point < -128 || given.zero_point > 127) {
-    return Status::Error("the zero point of %s is %d; accepted is -128 to 127",
-                         role, given.zero_point);
-  }
-  return Status();
-}
-
-Status CheckRatio(const char* what, double ratio) {
-  if (ratio <= kLargestRatio) return Status();
-  return Status::Error(
-      "%s is %g times the scale of the output; accepted is up to %g", what,
-      ratio, kLargestRatio);
-}
-
 Status Check(const ElementwiseDescription& description) {
-  Status status = Check("the first operand", description.operands[0]);
+  Status status = CheckQuantization("first operand", description.operands[0]);
   if (status.ok()) {
-    status = Check("the second operand", description.operands[1]);
+    status = CheckQuantization("second operand", description.operands[1]);
   }
-  if (status.ok()) status = Check("the output", description.output);
+  if (status.ok()) status = CheckQuantization("output", description.output);
   if (!status.ok()) return status;
   if (description.function == ElementwiseFunction::kProduct) {
-    return CheckRatio("the product of the operands' scales",
-                      ProductRatio(description));
+    return CheckScaleRatio("the product of the operands' scales",
+                           ProductRatio(description));
   }
   for (int i = 0; i < 2 && status.ok(); ++i) {
-    status = CheckRatio("the scale of an operand", SumRatio(description, i));
+    status =
+        CheckScaleRatio("the scale of an operand", SumRatio(description, i));
   }
   return status;
 }

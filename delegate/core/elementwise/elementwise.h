@@ -6,6 +6,7 @@
 #include "delegate/core/elementwise/kernel.h"
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_conv.h"
+#include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
@@ -16,10 +17,6 @@ enum class ElementwiseFunction { kSum, kProduct };
 // values of its channels, the same for all pixels. Those are constant, or an
 // input of 1x1 pixels, for each image or for all.
 struct ElementwiseDescription {
-  struct Quantization {
-    float scale = 1.0f;
-    int zero_point = 0;
-  };
   // Values of `type`, of which no longer than the operator is created anything
   // is read.
   struct Constant {

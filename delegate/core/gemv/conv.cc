@@ -37,7 +37,7 @@ class Int8Finish {
     if (description.int32_bias != nullptr) {
       std::copy_n(description.int32_bias, weights.filters, biases.begin());
     }
-    const int zero = description.input_zero_point + kernel.input_offset;
+    const int zero = description.input.zero_point + kernel.input_offset;
     size_t value = 0;
     for (int group = 0; group < weights.groups(); ++group) {
       const int filters = weights.FiltersOfGroup(group);

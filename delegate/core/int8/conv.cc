@@ -49,7 +49,7 @@ class Int8Conv : public TiledConv {
         tilings_(MakeInt8Tilings(description, kernels)),
         tiling_(&tilings_.front()),
         stage_(MakeInt8OutputStage(description)),
-        pixels_(sizes().channels, description.input_zero_point) {
+        pixels_(sizes().channels, description.input.zero_point) {
     size_t channel_bytes = 0;
     for (const Int8Tiling& tiling : tilings_) {
       channel_bytes =

@@ -92,7 +92,7 @@ class Packer {
   // `values` are those of the group's filters, one after the other.
   void AppendKernel(const GroupKernel& group_kernel, const int8_t* values,
                     FilterGroup* group) const {
-    const int zero = description_.input_zero_point + kernel_.input_offset;
+    const int zero = description_.input.zero_point + kernel_.input_offset;
     Int8Entry entry = {group_kernel.channel, group_kernel.pattern, 0, {}};
     entry.weights.resize(kernel_.group_size);
     bool empty = true;

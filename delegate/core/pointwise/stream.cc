@@ -103,7 +103,7 @@ class Packer {
                                ? 0
                                : description_.int32_bias[filter]);
     }
-    const int zero = description_.input_zero_point + kernel_.input_offset;
+    const int zero = description_.input.zero_point + kernel_.input_offset;
     std::vector<KeptChannel> channels;
     for (uint32_t k = weights_.group_begin[file_group];
          k < weights_.group_begin[file_group + 1]; ++k, value += filters) {

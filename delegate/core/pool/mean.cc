@@ -1,7 +1,6 @@
 #include "delegate/core/pool/mean.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -18,12 +17,9 @@ namespace {
 constexpr int64_t kItemInputBytes = 32768;
 constexpr int64_t kItemOutputBytes = 256;
 
-// Far above any ratio that makes sense, and far below what int32 holds.
-constexpr double kLargestRatio = 512.0;
-
 // A unit of the input in units of the output.
 double RatioOf(const MeanDescription& description) {
-  return double(description.input_scale) / double(description.output_scale);
+  return double(description.input.scale) / double(description.output.scale);
 }
 
 template <typename Average>
@@ -120,35 +116,16 @@ class Mean : public Operator {
   int items_ = 0;  // of an image
 };
 
-Status Check(const char* role, float scale, int zero_point) {
-  if (!std::isfinite(scale) || scale <= 0) {
-    return Status::Error(
-        "the scale of the %s is %g; accepted are positive numbers", role,
-        double(scale));
-  }
-  if (zero_point < -128 || zero_point > 127) {
-    return Status::Error(
-        "the zero point of the %s is %d; accepted is -128 to 127", role,
-        zero_point);
-  }
-  return Status();
-}
-
 }  // namespace
 
 std::unique_ptr<Operator> CreateMean(const MeanDescription& description,
                                      Status* status) {
-  *status =
-      Check("input", description.input_scale, description.input_zero_point);
+  *status = CheckQuantization("input", description.input);
   if (status->ok()) {
-    *status = Check("output", description.output_scale,
-                    description.output_zero_point);
+    *status = CheckQuantization("output", description.output);
   }
-  if (status->ok() && RatioOf(description) > kLargestRatio) {
-    *status = Status::Error(
-        "the scale of the input is %g times that of the output; accepted is "
-        "up to %g",
-        RatioOf(description), kLargestRatio);
+  if (status->ok()) {
+    *status = CheckScaleRatio("the scale of the input", RatioOf(description));
   }
   if (!status->ok()) return nullptr;
   const PoolKernel* kernel =
@@ -161,11 +138,9 @@ std::unique_ptr<Operator> CreateMean(const MeanDescription& description,
                                      const PoolKernel& kernel) {
   if (description.type == DataType::kInt8) {
     const Int8Average average(
-        RatioOf(description), description.input_zero_point,
-        description.output_zero_point,
-        QuantizedRange(Activation::kNone, description.output_scale,
-                       description.output_zero_point),
-        kernel);
+        RatioOf(description), description.input.zero_point,
+        description.output.zero_point,
+        QuantizedRange(Activation::kNone, description.output), kernel);
     return std::make_unique<Mean<Int8Average>>(description, kernel, average);
   }
   const FloatAverage average(ActivationRange(Activation::kNone), kernel);

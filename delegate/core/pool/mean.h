@@ -6,6 +6,7 @@
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pool/kernel.h"
+#include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
@@ -15,10 +16,8 @@ struct MeanDescription {
   DataType type = DataType::kFloat32;
   int channels = 0;
   // int8 only.
-  float input_scale = 1.0f;
-  int input_zero_point = 0;
-  float output_scale = 1.0f;
-  int output_zero_point = 0;
+  Quantization input;
+  Quantization output;
 };
 
 // Returns null and sets `status` where scales or zero points make no sense, or

@@ -1,7 +1,6 @@
 #include "delegate/core/pool/pool.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -162,10 +161,8 @@ Status Check(const PoolDescription& description) {
     return Status::Error("windows of %dx%d; accepted are 2x2 to %dx%d", side,
                          side, kMaxAverageSide, kMaxAverageSide);
   }
-  if (description.type == DataType::kInt8 &&
-      (!std::isfinite(description.scale) || description.scale <= 0)) {
-    return Status::Error("the scale is %g; accepted are positive numbers",
-                         double(description.scale));
+  if (description.type == DataType::kInt8) {
+    return CheckQuantization("input", description.quantization);
   }
   return Status();
 }
@@ -187,8 +184,8 @@ std::unique_ptr<Operator> CreatePool(const PoolDescription& description,
   const int side = description.side;
   const bool is_max = description.kind == PoolKind::kMax;
   if (description.type == DataType::kInt8) {
-    const Int8Range range = QuantizedRange(
-        description.activation, description.scale, description.zero_point);
+    const Int8Range range =
+        QuantizedRange(description.activation, description.quantization);
     if (is_max) {
       return MakePool(description, kernel, Int8Max(side, range, kernel));
     }

@@ -6,6 +6,7 @@
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pool/kernel.h"
+#include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
 
 namespace tf_pconv {
@@ -23,9 +24,7 @@ struct PoolDescription {
   int stride_width = 2;
   Padding padding = Padding::kValid;
   Activation activation = Activation::kNone;
-  // int8 only; of inputs and outputs.
-  float scale = 1.0f;
-  int zero_point = 0;
+  Quantization quantization;  // of int8 inputs and outputs
 };
 
 // Returns null and sets `status` where there is no kernel for it.

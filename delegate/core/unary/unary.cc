@@ -42,8 +42,8 @@ class Int8Function {
   Int8Function(const UnaryDescription& description, const UnaryKernel& kernel)
       : run_(kernel.look_up), table_(kTableBytes) {
     using Limits = std::numeric_limits<int8_t>;
-    const UnaryDescription::Quantization& from = description.input;
-    const UnaryDescription::Quantization& to = description.output;
+    const Quantization& from = description.input;
+    const Quantization& to = description.output;
     for (int value = Limits::min(); value <= Limits::max(); ++value) {
       const double x = (value - from.zero_point) * double(from.scale);
       const double y = Apply(description, x) / double(to.scale);
@@ -172,28 +172,12 @@ class Unary : public Operator {
   ActivationShape shape_;
 };
 
-Status Check(const char* role, const UnaryDescription::Quantization& given) {
-  if (!std::isfinite(given.scale) || given.scale <= 0) {
-    return Status::Error(
-        "the scale of the %s is %g; accepted are positive "
-        "numbers",
-        role, double(given.scale));
-  }
-  if (given.zero_point < -128 || given.zero_point > 127) {
-    return Status::Error(
-        "the zero point of the %s is %d; accepted is -128 to "
-        "127",
-        role, given.zero_point);
-  }
-  return Status();
-}
-
 }  // namespace
 
 std::unique_ptr<Operator> CreateUnary(const UnaryDescription& description,
                                       Status* status) {
-  *status = Check("input", description.input);
-  if (status->ok()) *status = Check("output", description.output);
+  *status = CheckQuantization("input", description.input);
+  if (status->ok()) *status = CheckQuantization("output", description.output);
   if (status->ok() && !std::isfinite(description.slope)) {
     *status = Status::Error("the slope is %g; accepted are numbers",
                             double(description.slope));

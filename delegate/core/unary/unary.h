@@ -5,6 +5,7 @@
 
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_conv.h"
+#include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
 #include "delegate/core/unary/kernel.h"
 
@@ -19,11 +20,6 @@ enum class UnaryFunction {
 
 // A function of each value of a tensor.
 struct UnaryDescription {
-  struct Quantization {
-    float scale = 1.0f;
-    int zero_point = 0;
-  };
-
   UnaryFunction function = UnaryFunction::kClamp;
   DataType type = DataType::kFloat32;
   Activation activation = Activation::kNone;  // of the clamp
