@@ -9,6 +9,7 @@
 #include "delegate/tflite/between_nodes.h"
 #include "delegate/tflite/conv_node.h"
 #include "delegate/tflite/node_tensors.h"
+#include "delegate/tflite/runtime_parts.h"
 
 namespace tf_pconv {
 namespace {
@@ -33,6 +34,11 @@ int CountReads(const TfLiteNode& node, int tensor) {
   if (node.inputs == nullptr) return 0;
   const int* begin = node.inputs->data;
   return static_cast<int>(std::count(begin, begin + node.inputs->size, tensor));
+}
+
+std::vector<int> Numbers(const TfLiteIntArray* array) {
+  if (array == nullptr) return {};
+  return std::vector<int>(array->data, array->data + array->size);
 }
 
 bool IsAmong(int tensor, const std::vector<int>& tensors) {
@@ -313,7 +319,7 @@ class Selector {
     }
   }
 
-  // Drops connected parts of the graph that are too small for several threads.
+  // Drops parts of the graph that are too small for several threads.
   void DropSmallParts() {
     if (threads_ == 1) return;
     struct Part {
@@ -321,8 +327,8 @@ class Selector {
       bool is_settled;
     };
     std::vector<SelectedNode>& operators = selection_->operators;
-    const std::vector<size_t> part_of = FindParts();
-    std::vector<Part> parts(operators.size(),
+    const std::vector<int> part_of = FindParts();
+    std::vector<Part> parts(nodes_.size(),
                             {{0.0, WakingNanoseconds(threads_)}, false});
     for (size_t i = 0; i < operators.size(); ++i) {
       Part& part = parts[part_of[i]];
@@ -347,20 +353,22 @@ class Selector {
     operators = std::move(kept);
   }
 
-  // For each operator that was taken, the first one of its connected part of
-  // the graph.
-  std::vector<size_t> FindParts() const {
-    const std::vector<SelectedNode>& operators = selection_->operators;
-    std::vector<size_t> parts(operators.size());
-    for (size_t i = 0; i < parts.size(); ++i) parts[i] = i;
-    for (const SelectedNode& reader : operators) {
-      for (const SelectedNode& producer : operators) {
-        if (!IsAmong(producer.output, reader.inputs)) continue;
-        const size_t a = parts[&reader - operators.data()];
-        const size_t b = parts[&producer - operators.data()];
-        std::replace(parts.begin(), parts.end(), std::max(a, b),
-                     std::min(a, b));
-      }
+  // For each operator that was taken, the part of the graph that it runs in.
+  std::vector<int> FindParts() const {
+    std::vector<PlannedNode> plan;
+    for (const GraphNode& graph_node : nodes_) {
+      plan.push_back({Numbers(graph_node.node->inputs),
+                      Numbers(graph_node.node->outputs),
+                      IsTakenOperator(graph_node.index)});
+    }
+    const std::vector<int> part_of = FindRuntimeParts(plan);
+    std::vector<int> parts;
+    for (const SelectedNode& selected : selection_->operators) {
+      const auto place = std::find_if(nodes_.begin(), nodes_.end(),
+                                      [&selected](const GraphNode& node) {
+                                        return node.index == selected.node;
+                                      });
+      parts.push_back(part_of[place - nodes_.begin()]);
     }
     return parts;
   }

@@ -29,9 +29,9 @@ struct Selection {
 };
 
 // Decides on each node of the graph: by `tuning` where that knows the
-// convolution on so many threads; and, with several threads, on each connected
-// part of it, whose gain has to outweigh that threads wake up. Fails where a
-// PConv2D cannot run, because the runtime cannot run it either.
+// convolution on so many threads; and, with several threads, on each part
+// of it that runs at once, whose gain has to outweigh that threads wake up.
+// Fails where a PConv2D cannot run, because the runtime cannot run it either.
 Status SelectNodes(TfLiteContext* context, const Options& options,
                    Selection* selection, const TuningTable& tuning = {},
                    int threads = 1);
