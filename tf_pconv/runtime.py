@@ -64,7 +64,7 @@ def load_delegate(options: Mapping[str, Any] | None = None) -> Any:
             - `profile`: Path of a `.json` file to which the delegate writes, when it is destroyed,
               where the time went; see `docs/delegate.md`. Default: none.
             - `min_speedup`: Predicted gain from which convolutions, and on several threads
-              connected parts of the graph, are taken from the runtime, at least 0; 0 takes all
+              parts of the graph, are taken from the runtime, at least 0; 0 takes all
               that can be. Default: 1.1. `PConv2D` is always taken.
             - `require_delegation`: True makes a model of which nothing is delegated an error.
               Default: False.

@@ -8,11 +8,11 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "delegate/core/cost.h"
 #include "delegate/core/cpu.h"
 #include "delegate/core/processor.h"
 #include "delegate/tests/conv_graphs.h"
@@ -285,6 +285,48 @@ TEST(DelegateTest, SmallPartsOfTheGraphAreForOneThread) {
   ASSERT_EQ(none.refused.size(), 1u);
   EXPECT_THAT(none.refused[0].reason.message(), HasSubstr("on 2 threads"));
   EXPECT_EQ(select(2, true).operators.size(), 1u);
+}
+
+// A CONV_2D, and one that reads its output and whose weights come out of a
+// DENSIFY.
+class HalfDensifiedGraph : public Conv2DGraph {
+ public:
+  HalfDensifiedGraph() {
+    const std::vector<int> dims = {2, 3, 3, 2};
+    const int8_t* values = data<int8_t>(weights);
+    const int sparse = AddConstant<int8_t>(
+        kTfLiteInt8, dims, std::vector<int8_t>(values, values + 36));
+    Quantize(sparse, {0.1f, 0.2f}, {0, 0});
+    const int dense = AddTensor(kTfLiteInt8, dims);
+    AddNode(kTfLiteBuiltinDensify, {sparse}, {dense});
+    const int last = AddTensor(kTfLiteInt8, {1, 4, 4, 2});
+    Quantize(last, {0.75f}, {-4});
+    const int second =
+        AddNode(kTfLiteBuiltinConv2d, {output, dense, bias}, {last});
+    node(second).builtin_data = &params;
+    SetOutputs({last});
+  }
+};
+
+TEST(DelegateTest, ADensifyDoesNotPartTheGraph) {
+  Options options = TestOptions();
+  const auto select = [&](int threads) {
+    HalfDensifiedGraph graph;
+    Selection selection;
+    EXPECT_TRUE(
+        SelectNodes(&graph.context(), options, &selection, {}, threads).ok());
+    return selection;
+  };
+  const Selection both = select(1);
+  ASSERT_EQ(both.operators.size(), 2u);
+  double dense = 0, ours = 0;
+  for (const SelectedNode& selected : both.operators) {
+    dense += selected.cost.dense;
+    ours += selected.cost.ours;
+  }
+  // Reached if threads wake up once.
+  options.min_speedup = dense / (ours + 1.5 * WakingNanoseconds(2));
+  EXPECT_EQ(select(2).operators.size(), 2u);
 }
 
 TEST(DelegateTest, SidesThatTheInputDecidesAreNotTakenForSmall) {

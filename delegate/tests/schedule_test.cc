@@ -17,21 +17,28 @@ constexpr int kWidth = 100;
 constexpr size_t kRowBytes = 1000;
 
 // An operator whose windows are three rows high where it halves its input, and
-// else one or three.
+// else one or three, or all rows: then its output is one row. Where a second
+// input has one row, all rows of the output depend on that.
 class WindowOperator : public Operator {
  public:
+  static constexpr int kAllRows = 0;  // a window
+
   WindowOperator(int window, int stride, int row_unit)
       : window_(window), stride_(stride), row_unit_(row_unit) {}
 
   Status Resize(const std::vector<ActivationShape>& inputs) override {
     input_ = output_ = inputs[0];
-    output_.height = (input_.height - 1) / stride_ + 1;
+    output_.height =
+        window_ == kAllRows ? 1 : (input_.height - 1) / stride_ + 1;
+    repeats_second_ = inputs.size() > 1 && inputs[1].height == 1;
     return Status();
   }
   ActivationShape output_shape() const override { return output_; }
   size_t WorkspaceBytes(int) const override { return 0; }
-  RowRange InputRows(int, RowRange rows) const override {
+  RowRange InputRows(int input, RowRange rows) const override {
     ++asked_;
+    if (input == 1 && repeats_second_) return {0, 1};
+    if (window_ == kAllRows) return {0, input_.height};
     const int before = window_ / 2;
     const int begin = rows.begin * stride_ - before;
     const int end = (rows.end - 1) * stride_ - before + window_;
@@ -51,6 +58,7 @@ class WindowOperator : public Operator {
   const int row_unit_;
   ActivationShape input_;
   ActivationShape output_;
+  bool repeats_second_ = false;
   mutable int64_t asked_ = 0;
 };
 
@@ -66,11 +74,13 @@ class Graph {
     operators_.push_back(
         std::make_unique<WindowOperator>(window, stride, row_unit));
     WindowOperator* op = operators_.back().get();
-    const int first = producers[0];
-    EXPECT_TRUE(op->Resize({first == Step::kOfRuntime
-                                ? input_
-                                : operators_[first]->output_shape()})
-                    .ok());
+    std::vector<ActivationShape> inputs;
+    for (int producer : producers) {
+      inputs.push_back(producer == Step::kOfRuntime
+                           ? input_
+                           : operators_[producer]->output_shape());
+    }
+    EXPECT_TRUE(op->Resize(inputs).ok());
     Step step;
     step.op = op;
     step.producers = producers;
@@ -79,6 +89,9 @@ class Graph {
     steps_.push_back(step);
     return static_cast<int>(steps_.size()) - 1;
   }
+
+  // Of steps that are added from now on.
+  void SetBatch(int batch) { input_.batch = batch; }
 
   Step& step(int index) { return steps_[index]; }
   int64_t asked() const {
@@ -89,7 +102,7 @@ class Graph {
   const std::vector<Step>& steps() const { return steps_; }
 
  private:
-  const ActivationShape input_;
+  ActivationShape input_;
   std::vector<std::unique_ptr<WindowOperator>> operators_;
   std::vector<Step> steps_;
 };
@@ -182,6 +195,38 @@ TEST(ScheduleTest, BatchesAreComputedAsWholes) {
   EXPECT_EQ(schedule.passes.size(), 2u);
 }
 
+// Two branches of which only the first has several images.
+TEST(ScheduleTest, BatchesBesideOthersAreComputedAsWholes) {
+  Graph graph(201, 2);
+  const int pair = graph.Add({graph.Add({Step::kOfRuntime}, 3)}, 3);
+  graph.SetBatch(1);
+  const int single = graph.Add({Step::kOfRuntime}, 3);
+  graph.step(pair).leaves_region = graph.step(single).leaves_region = true;
+  for (int rows : {100, 300, 500, 700, 900}) {
+    const Schedule schedule = PlanSchedule(graph.steps(), rows * kRowBytes);
+    ExpectSound(graph, schedule);
+    EXPECT_EQ(schedule.passes.size(), 3u) << rows;
+  }
+}
+
+// Squeeze and excitation: an image times what its own mean becomes.
+TEST(ScheduleTest, WhatAMeanReadsIsThereBeforeItsReaders) {
+  Graph graph(201);
+  const int image = graph.Add({Step::kOfRuntime}, 3);
+  const int mean = graph.Add({image}, WindowOperator::kAllRows);
+  const int gate = graph.Add({mean}, 1);
+  const int product = graph.Add({image, gate}, 1);
+  const int last = graph.Add({product}, 3);
+  graph.step(last).leaves_region = true;
+  for (int rows : {20, 100, 250, 500, 1000}) {
+    SCOPED_TRACE(rows);
+    const Schedule schedule = PlanSchedule(graph.steps(), rows * kRowBytes);
+    ExpectSound(graph, schedule);
+    EXPECT_EQ(schedule.rows[image], 201);
+    EXPECT_EQ(schedule.rows[gate], 1);
+  }
+}
+
 TEST(ScheduleTest, BranchesKeepWhatTheirSlowestReaderNeeds) {
   Graph graph(201);
   const int first = graph.Add({Step::kOfRuntime}, 3);
@@ -206,16 +251,19 @@ TEST(ScheduleTest, AnyGraphIsSound) {
     for (int step = 0; step < steps; ++step) {
       const int from = uniform(-1, step - 1);
       std::vector<int> producers = {from};
-      // A second input of the same height.
+      // A second input, of the same height or one row.
       for (int other = 0; other < step; ++other) {
         if (from >= 0 && other != from && uniform(0, 2) == 0 &&
-            Height(graph.step(other)) == Height(graph.step(from))) {
+            (Height(graph.step(other)) == 1 ||
+             Height(graph.step(other)) == Height(graph.step(from)))) {
           producers.push_back(other);
           break;
         }
       }
-      graph.Add(producers, uniform(0, 2) == 0 ? 1 : 3,
-                uniform(0, 3) == 0 ? 2 : 1, uniform(1, 2));
+      const int window = uniform(0, 4) == 0   ? WindowOperator::kAllRows
+                         : uniform(0, 2) == 0 ? 1
+                                              : 3;
+      graph.Add(producers, window, uniform(0, 3) == 0 ? 2 : 1, uniform(1, 2));
       graph.step(step).weight_bytes = uniform(0, 20) * kRowBytes;
       graph.step(step).leaves_region = uniform(0, 5) == 0;
     }

@@ -59,9 +59,8 @@ Status ReadActivations(const TfLiteContext& context, const TfLiteNode& node,
   Status status = ReadActivationType(*input, *output, type);
   if (!status.ok() || *type == DataType::kFloat32) return status;
   ConvDescription& description = conv->description;
-  status = ReadActivationQuantization(*input, "input", &description.input);
-  if (!status.ok()) return status;
-  return ReadActivationQuantization(*output, "output", &description.output);
+  return ReadQuantizations(*input, *output, &description.input,
+                           &description.output);
 }
 
 Status ReadBias(const TfLiteContext& context, const TfLiteNode& node,

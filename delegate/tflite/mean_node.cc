@@ -33,33 +33,22 @@ Status CheckAxes(const TfLiteTensor* axes) {
 
 Status ReadMean(const TfLiteContext& context, const TfLiteNode& node,
                 SelectedNode* mean) {
-  mean->inputs = {TensorAt(node.inputs, 0)};
-  mean->output = TensorAt(node.outputs, 0);
-  const TfLiteTensor* input = FindTensor(context, mean->inputs[0]);
-  const TfLiteTensor* output = FindTensor(context, mean->output);
-  if (input == nullptr || output == nullptr) {
-    return Status::Error("the node has no input or no output");
-  }
-  MeanDescription description;
-  Status status = ReadActivationType(*input, *output, &description.type);
-  ActivationShape shape;
-  if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
+  ImageTensors tensors;
+  Status status = ReadImageTensors(context, node, mean, &tensors);
   if (status.ok()) {
     status = CheckAxes(FindTensor(context, TensorAt(node.inputs, 1)));
   }
-  if (status.ok() && description.type == DataType::kInt8) {
-    status = ReadActivationQuantization(*input, "input", &description.input);
-    if (status.ok()) {
-      status =
-          ReadActivationQuantization(*output, "output", &description.output);
-    }
+  MeanDescription description;
+  if (status.ok() && mean->type == DataType::kInt8) {
+    status = ReadQuantizations(*tensors.input, *tensors.output,
+                               &description.input, &description.output);
   }
   if (!status.ok()) return status;
   const auto* params =
       static_cast<const TfLiteReducerParams*>(node.builtin_data);
   if (params == nullptr) return Status::Error("the node has no parameters");
-  description.channels = shape.channels;
-  mean->type = description.type;
+  description.type = mean->type;
+  description.channels = tensors.shape.channels;
   mean->flattens = !params->keep_dims;
   mean->op = CreateMean(description, &status);
   return status;

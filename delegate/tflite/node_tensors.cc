@@ -46,7 +46,8 @@ Status ReadActivationType(const TfLiteTensor& input, const TfLiteTensor& output,
   if (input.type != output.type ||
       (input.type != kTfLiteFloat32 && input.type != kTfLiteInt8)) {
     return Status::Error(
-        "input and output are %s and %s; accepted are float32 and int8",
+        "input and output are %s and %s; accepted are both float32 or both "
+        "int8",
         TypeName(input.type), TypeName(output.type));
   }
   *type = input.type == kTfLiteInt8 ? DataType::kInt8 : DataType::kFloat32;
@@ -81,14 +82,34 @@ Status ReadSameQuantization(const TfLiteTensor& input,
                             const TfLiteTensor& output,
                             Quantization* quantization) {
   Quantization of_output;
-  Status status = ReadActivationQuantization(input, "input", quantization);
-  if (status.ok()) {
-    status = ReadActivationQuantization(output, "output", &of_output);
-  }
+  const Status status =
+      ReadQuantizations(input, output, quantization, &of_output);
   if (status.ok() && !(*quantization == of_output)) {
     return Status::Error("input and output differ in scale or zero point");
   }
   return status;
+}
+
+Status ReadQuantizations(const TfLiteTensor& input, const TfLiteTensor& output,
+                         Quantization* of_input, Quantization* of_output) {
+  const Status status = ReadActivationQuantization(input, "input", of_input);
+  if (!status.ok()) return status;
+  return ReadActivationQuantization(output, "output", of_output);
+}
+
+Status ReadImageTensors(const TfLiteContext& context, const TfLiteNode& node,
+                        SelectedNode* selected, ImageTensors* tensors) {
+  selected->inputs = {TensorAt(node.inputs, 0)};
+  selected->output = TensorAt(node.outputs, 0);
+  tensors->input = FindTensor(context, selected->inputs[0]);
+  tensors->output = FindTensor(context, selected->output);
+  if (tensors->input == nullptr || tensors->output == nullptr) {
+    return Status::Error("the node has no input or no output");
+  }
+  const Status status =
+      ReadActivationType(*tensors->input, *tensors->output, &selected->type);
+  if (!status.ok()) return status;
+  return ReadActivationShape(*tensors->input, kImageRank, &tensors->shape);
 }
 
 Status ReadActivationShape(const TfLiteTensor& tensor, int least_rank,

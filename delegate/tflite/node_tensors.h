@@ -8,6 +8,7 @@
 #include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
 #include "delegate/tflite/abi.h"
+#include "delegate/tflite/selected_node.h"
 
 namespace tf_pconv {
 
@@ -44,6 +45,21 @@ Status ReadActivationQuantization(const TfLiteTensor& tensor, const char* role,
 Status ReadSameQuantization(const TfLiteTensor& input,
                             const TfLiteTensor& output,
                             Quantization* quantization);
+
+// Those of an int8 input and output.
+Status ReadQuantizations(const TfLiteTensor& input, const TfLiteTensor& output,
+                         Quantization* of_input, Quantization* of_output);
+
+// The tensors of an operator that makes one image of another.
+struct ImageTensors {
+  const TfLiteTensor* input = nullptr;
+  const TfLiteTensor* output = nullptr;
+  ActivationShape shape;  // of the input
+};
+
+// Finds them, and fills the inputs, the output and the type of `selected`.
+Status ReadImageTensors(const TfLiteContext& context, const TfLiteNode& node,
+                        SelectedNode* selected, ImageTensors* tensors);
 
 Status ReadPadding(TfLitePadding number, Padding* padding);
 

@@ -39,16 +39,8 @@ Status ReadBorders(const TfLiteTensor* tensor, Borders* borders) {
 
 Status ReadPad(const TfLiteContext& context, const TfLiteNode& node,
                SelectedNode* pad) {
-  pad->inputs = {TensorAt(node.inputs, 0)};
-  pad->output = TensorAt(node.outputs, 0);
-  const TfLiteTensor* input = FindTensor(context, pad->inputs[0]);
-  const TfLiteTensor* output = FindTensor(context, pad->output);
-  if (input == nullptr || output == nullptr) {
-    return Status::Error("the node has no input or no output");
-  }
-  Status status = ReadActivationType(*input, *output, &pad->type);
-  ActivationShape shape;
-  if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
+  ImageTensors tensors;
+  Status status = ReadImageTensors(context, node, pad, &tensors);
   Borders borders;
   if (status.ok()) {
     status =
@@ -56,7 +48,8 @@ Status ReadPad(const TfLiteContext& context, const TfLiteNode& node,
   }
   Quantization quantization;
   if (status.ok() && pad->type == DataType::kInt8) {
-    status = ReadSameQuantization(*input, *output, &quantization);
+    status =
+        ReadSameQuantization(*tensors.input, *tensors.output, &quantization);
   }
   if (!status.ok()) return status;
   PadDescription description;

@@ -23,6 +23,10 @@ struct GraphNode {
   const TfLiteRegistration* registration;
 };
 
+bool IsDensify(const GraphNode& graph_node) {
+  return graph_node.registration->builtin_code == kTfLiteBuiltinDensify;
+}
+
 bool IsPConv2D(const TfLiteRegistration& registration) {
   return registration.builtin_code == kTfLiteBuiltinCustom &&
          registration.custom_name != nullptr &&
@@ -173,8 +177,7 @@ class Selector {
   const TfLiteTensor* FindWeights(const TfLiteNode& node) const {
     int weights = TensorAt(node.inputs, 1);
     for (const GraphNode& producer : nodes_) {
-      if (producer.registration->builtin_code == kTfLiteBuiltinDensify &&
-          weights != kTfLiteOptionalTensor &&
+      if (IsDensify(producer) && weights != kTfLiteOptionalTensor &&
           TensorAt(producer.node->outputs, 0) == weights) {
         weights = TensorAt(producer.node->inputs, 0);
         break;
@@ -293,7 +296,11 @@ class Selector {
         TakeBetween(graph_node, *kind);
       }
     }
-    // What leaves the region should be smaller than what came in.
+    DropUnread();
+  }
+
+  // What leaves the region should be smaller than what came in.
+  void DropUnread() {
     std::vector<SelectedNode>& operators = selection_->operators;
     for (size_t i = operators.size(); i-- > 0;) {
       if (!operators[i].wants_reader || IsReadByTaken(operators[i].output)) {
@@ -351,24 +358,27 @@ class Selector {
                part.cost.speedup(), threads_, options_.min_speedup)});
     }
     operators = std::move(kept);
+    DropUnread();
   }
 
   // For each operator that was taken, the part of the graph that it runs in.
   std::vector<int> FindParts() const {
     std::vector<PlannedNode> plan;
+    std::vector<int> indices;
     for (const GraphNode& graph_node : nodes_) {
+      // Depends on constants only: its result is there from the beginning.
+      if (IsDensify(graph_node)) continue;
       plan.push_back({Numbers(graph_node.node->inputs),
                       Numbers(graph_node.node->outputs),
                       IsTakenOperator(graph_node.index)});
+      indices.push_back(graph_node.index);
     }
     const std::vector<int> part_of = FindRuntimeParts(plan);
     std::vector<int> parts;
     for (const SelectedNode& selected : selection_->operators) {
-      const auto place = std::find_if(nodes_.begin(), nodes_.end(),
-                                      [&selected](const GraphNode& node) {
-                                        return node.index == selected.node;
-                                      });
-      parts.push_back(part_of[place - nodes_.begin()]);
+      const auto place =
+          std::find(indices.begin(), indices.end(), selected.node);
+      parts.push_back(part_of[place - indices.begin()]);
     }
     return parts;
   }
@@ -394,9 +404,7 @@ class Selector {
   // that were taken.
   void SelectDensify() {
     for (const GraphNode& densify : nodes_) {
-      if (densify.registration->builtin_code != kTfLiteBuiltinDensify) {
-        continue;
-      }
+      if (!IsDensify(densify)) continue;
       const int output = TensorAt(densify.node->outputs, 0);
       bool is_read = false;
       bool only_by_taken = true;

@@ -39,31 +39,24 @@ bool Shrinks(const PoolDescription& description, const ActivationShape& input,
 
 Status ReadPool(const TfLiteContext& context, const TfLiteNode& node,
                 PoolKind kind, SelectedNode* pool) {
-  pool->inputs = {TensorAt(node.inputs, 0)};
-  pool->output = TensorAt(node.outputs, 0);
-  const TfLiteTensor* input = FindTensor(context, pool->inputs[0]);
-  const TfLiteTensor* output = FindTensor(context, pool->output);
-  if (input == nullptr || output == nullptr) {
-    return Status::Error("the node has no input or no output");
-  }
+  ImageTensors tensors;
   PoolDescription description;
-  description.kind = kind;
-  Status status = ReadActivationType(*input, *output, &description.type);
-  ActivationShape shape;
-  if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
+  Status status = ReadImageTensors(context, node, pool, &tensors);
   if (status.ok()) {
-    description.channels = shape.channels;
     status = ReadParams(static_cast<const TfLitePoolParams*>(node.builtin_data),
                         &description);
   }
-  if (status.ok() && description.type == DataType::kInt8) {
-    status = ReadSameQuantization(*input, *output, &description.quantization);
+  if (status.ok() && pool->type == DataType::kInt8) {
+    status = ReadSameQuantization(*tensors.input, *tensors.output,
+                                  &description.quantization);
   }
   if (!status.ok()) return status;
-  pool->type = description.type;
+  description.kind = kind;
+  description.type = pool->type;
+  description.channels = tensors.shape.channels;
   pool->op = CreatePool(description, &status);
   if (!status.ok()) return status;
-  pool->wants_reader = !Shrinks(description, shape, pool->op.get());
+  pool->wants_reader = !Shrinks(description, tensors.shape, pool->op.get());
   return status;
 }
 

@@ -18,7 +18,7 @@
 
 namespace tf_pconv {
 
-// A connected part of the graph that runs as one node of the runtime. What its
+// A part of the graph that runs at once, as one node of the runtime. What its
 // operators hand to each other lies in memory of the region, which the runtime
 // does not see.
 class Region {

@@ -48,7 +48,7 @@ class Waves {
       // Of a tall image, most numbers of waves give the same rows as the one
       // before, and simulating them takes long.
       if (rows == last_rows) continue;
-      if (waves > 1 && (rows * shape.width < kLeastPixels || shape.batch > 1)) {
+      if (waves > 1 && (rows * shape.width < kLeastPixels || HasBatches())) {
         return false;
       }
       Simulate(rows);
@@ -69,6 +69,13 @@ class Waves {
  private:
   const Step& At(int step) const { return (*steps_)[step]; }
   int Height(int step) const { return At(step).op->output_shape().height; }
+
+  // Buffers of a few rows have no place for those of a second image.
+  bool HasBatches() const {
+    return std::any_of(
+        steps_->begin() + begin_, steps_->begin() + end_,
+        [](const Step& step) { return step.op->output_shape().batch > 1; });
+  }
 
   // Whether all rows of the step's output are kept.
   bool IsWhole(int step) const {

@@ -17,9 +17,8 @@ struct SelectedNode {
   const char* operator_name = "";
   std::vector<int> inputs;  // tensors of the graph
   int output = 0;
-  // As of a ConvNode.
-  int least_input_rank = 0;
-  bool flattens = false;
+  int least_input_rank = 0;  // dimensions that inputs must have
+  bool flattens = false;     // the output has kLeastRank dimensions
   DataType type = DataType::kFloat32;
   // Of convolutions; 0 of others.
   size_t weight_bytes = 0;

@@ -9,25 +9,14 @@ namespace {
 // The description knows its function.
 Status Read(const TfLiteContext& context, const TfLiteNode& node,
             UnaryDescription description, SelectedNode* unary) {
-  unary->inputs = {TensorAt(node.inputs, 0)};
-  unary->output = TensorAt(node.outputs, 0);
-  const TfLiteTensor* input = FindTensor(context, unary->inputs[0]);
-  const TfLiteTensor* output = FindTensor(context, unary->output);
-  if (input == nullptr || output == nullptr) {
-    return Status::Error("the node has no input or no output");
-  }
-  Status status = ReadActivationType(*input, *output, &description.type);
-  ActivationShape shape;
-  if (status.ok()) status = ReadActivationShape(*input, kImageRank, &shape);
-  if (status.ok() && description.type == DataType::kInt8) {
-    status = ReadActivationQuantization(*input, "input", &description.input);
-    if (status.ok()) {
-      status =
-          ReadActivationQuantization(*output, "output", &description.output);
-    }
+  ImageTensors tensors;
+  Status status = ReadImageTensors(context, node, unary, &tensors);
+  if (status.ok() && unary->type == DataType::kInt8) {
+    status = ReadQuantizations(*tensors.input, *tensors.output,
+                               &description.input, &description.output);
   }
   if (!status.ok()) return status;
-  unary->type = description.type;
+  description.type = unary->type;
   unary->wants_reader = true;
   unary->op = CreateUnary(description, &status);
   return status;

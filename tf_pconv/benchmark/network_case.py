@@ -17,16 +17,19 @@ from tf_pconv.lite.quiet import quiet_tensorflow
 if TYPE_CHECKING:
     import keras
 
-NAMES = ("vgg16-32", "resnet18-32", "vgg16", "resnet50", "mobilenet_v2")
-
 COMPRESSIONS = {
     "vgg16-32": 8.0,
     "resnet18-32": 8.0,
     "vgg16": 8.0,
     "resnet50": 4.4,
     "mobilenet_v2": 3.0,
+    "inception_v3": 4.0,
+    "densenet121": 4.0,
+    "mobilenet_v3": 3.0,
 }
-"""At which the suite prunes each network."""
+"""At which each network is pruned unless another one is asked for."""
+
+NAMES = tuple(COMPRESSIONS)
 
 _WITH_HIDDEN_DENSE = ("vgg16",)  # Networks whose classifier is not their only Dense layer.
 _SAMPLES = 4

@@ -51,6 +51,9 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "vgg16": _application("VGG16"),
     "resnet50": _application("ResNet50"),
     "mobilenet_v2": _application("MobileNetV2"),
+    "inception_v3": _application("InceptionV3"),
+    "densenet121": _application("DenseNet121"),
+    "mobilenet_v3": _application("MobileNetV3Large"),
 }
 """Builders by name; names without a side are for 224x224 images."""
 

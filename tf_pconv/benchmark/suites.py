@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tf_pconv.benchmark.layer_case import LayerCase
-from tf_pconv.benchmark.network_case import COMPRESSIONS, NAMES, NetworkCase
+from tf_pconv.benchmark.network_case import COMPRESSIONS, NetworkCase
 
 PATDNN_LAYERS = {
     "L1": (3, 64, 224),
@@ -25,6 +25,9 @@ FIRST_LAYER = "L1"
 """The first convolution, which plans leave dense: timed, but no part of a mean."""
 
 LAYER_COMPRESSION = 8.0
+
+NETWORKS = ("vgg16-32", "resnet18-32", "vgg16", "resnet50", "mobilenet_v2")
+"""Of those of `network_case.NAMES`, what a suite of networks consists of."""
 
 
 def patdnn_cases(
@@ -54,7 +57,7 @@ def patdnn_cases(
 
 
 def network_cases(
-    networks: Sequence[str] = NAMES,
+    networks: Sequence[str] = NETWORKS,
     dtypes: Sequence[str] = ("int8",),
     group_sizes: Sequence[int] = (4,),
     compressions: Sequence[float] = (),

@@ -251,7 +251,7 @@ def _layer_cases(values: flags.FlagValues) -> list[LayerCase]:
 
 def _network_cases(values: flags.FlagValues) -> list[network_case.NetworkCase]:
     """Returns every combination of networks, --dtype, --group_size and --compression."""
-    names = network_case.NAMES if values.suite == "networks" else values.network
+    names = suites.NETWORKS if values.suite == "networks" else values.network
     return suites.network_cases(names, _dtypes(values), values.group_size, values.compression)
 
 

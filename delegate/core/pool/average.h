@@ -13,7 +13,8 @@ namespace tf_pconv {
 // Sums of more pixels may not fit into 32 bits.
 inline constexpr int kMaxAveragePixels = 1 << 23;
 
-// int8 averages, rounded once, halves away from the zero point of the inputs.
+// int8 averages, rounded once, halves away from the zero point of the inputs;
+// of more than 96x96 pixels nearly halves too.
 class Int8Average {
  public:
   using Value = int8_t;

@@ -6,6 +6,7 @@ TVM. Each function is compiled and measured in `TRIALS` ways that its MetaSchedu
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -81,7 +82,8 @@ def _make_trials(asked: dict[str, Any]) -> None:
         try:
             assert process.stdin is not None
             assert process.stdout is not None
-            with process.stdin:
+            # Who has ended without reading tells why below.
+            with contextlib.suppress(BrokenPipeError), process.stdin:
                 json.dump(asked, process.stdin)
             for line in process.stdout:
                 advance(int(line))
