@@ -87,6 +87,14 @@ TEST(BetweenNodesTest, OtherPadsStayWithTheRuntime) {
   PadGraph computed;
   computed.tensor(computed.borders).allocation_type = kTfLiteArenaRw;
   EXPECT_THAT(refusal(&computed), HasSubstr("no constant"));
+  PadGraph in_one_row;
+  in_one_row.tensor(in_one_row.borders).dims = in_one_row.arrays().Ints({2, 4});
+  EXPECT_THAT(refusal(&in_one_row), HasSubstr("no constant of 4x2"));
+  PadGraph with_value;
+  const int value = with_value.AddConstant<float>(kTfLiteFloat32, {1}, {5.0f});
+  with_value.node(with_value.pad).inputs =
+      with_value.arrays().Ints({with_value.output, with_value.borders, value});
+  EXPECT_THAT(refusal(&with_value), HasSubstr("a value of its own"));
   PadGraph without_borders;
   without_borders.node(without_borders.pad).inputs =
       without_borders.arrays().Ints({without_borders.output});
@@ -260,11 +268,17 @@ TEST(BetweenNodesTest, OtherMeansStayWithTheRuntime) {
   MeanGraph with_axes_of_the_graph;
   with_axes_of_the_graph.tensor(with_axes_of_the_graph.axes).allocation_type =
       kTfLiteArenaRw;
-  EXPECT_THAT(refusal(&with_axes_of_the_graph), HasSubstr("not constants"));
+  EXPECT_THAT(refusal(&with_axes_of_the_graph),
+              HasSubstr("not a list of constants"));
+  // Its shape has one number, its buffer two.
+  MeanGraph with_one_axis;
+  with_one_axis.tensor(with_one_axis.axes).dims =
+      with_one_axis.arrays().Ints({1});
+  EXPECT_THAT(refusal(&with_one_axis), HasSubstr("not a list of constants"));
   MeanGraph without_axes;
   without_axes.node(without_axes.mean).inputs =
       without_axes.arrays().Ints({without_axes.output});
-  EXPECT_THAT(refusal(&without_axes), HasSubstr("not constants"));
+  EXPECT_THAT(refusal(&without_axes), HasSubstr("not a list of constants"));
   MeanGraph without_params;
   without_params.node(without_params.mean).builtin_data = nullptr;
   EXPECT_THAT(refusal(&without_params), HasSubstr("no parameters"));

@@ -11,13 +11,16 @@ constexpr int kHeightAxis = 1;
 constexpr int kWidthAxis = 2;
 
 Status CheckAxes(const TfLiteTensor* axes) {
-  if (axes == nullptr || axes->type != kTfLiteInt32 || !IsConstant(*axes)) {
-    return Status::Error("its axes are not constants of int32");
+  const bool is_list =
+      axes != nullptr && axes->dims != nullptr && axes->dims->size == 1;
+  const int count = is_list ? axes->dims->data[0] : 0;
+  if (!is_list || !IsInt32Constant(*axes, {count})) {
+    return Status::Error("its axes are not a list of constants of int32");
   }
   const auto* numbers = static_cast<const int32_t*>(axes->data);
   bool has_height = false;
   bool has_width = false;
-  for (size_t i = 0; i < axes->bytes / sizeof(int32_t); ++i) {
+  for (int i = 0; i < count; ++i) {
     const int axis = numbers[i] < 0 ? numbers[i] + kImageRank : numbers[i];
     has_height |= axis == kHeightAxis;
     has_width |= axis == kWidthAxis;

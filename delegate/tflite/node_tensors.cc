@@ -28,6 +28,18 @@ bool IsConstant(const TfLiteTensor& tensor) {
   return tensor.allocation_type == kTfLiteMmapRo && tensor.data != nullptr;
 }
 
+bool IsInt32Constant(const TfLiteTensor& tensor, const std::vector<int>& dims) {
+  if (!IsConstant(tensor) || tensor.type != kTfLiteInt32 ||
+      tensor.dims == nullptr ||
+      !std::equal(dims.begin(), dims.end(), tensor.dims->data,
+                  tensor.dims->data + tensor.dims->size)) {
+    return false;
+  }
+  size_t bytes = sizeof(int32_t);
+  for (int size : dims) bytes *= size;
+  return tensor.bytes == bytes;
+}
+
 const TfLiteTensor* FindTensor(const TfLiteContext& context, int index) {
   if (index < 0 || static_cast<size_t>(index) >= context.tensors_size ||
       context.tensors == nullptr) {

@@ -3,6 +3,8 @@
 
 // What nodes of any kind say about their tensors.
 
+#include <vector>
+
 #include "delegate/core/operator.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/quantization.h"
@@ -21,6 +23,10 @@ const char* TypeName(TfLiteType type);
 
 // Whether the file holds its values.
 bool IsConstant(const TfLiteTensor& tensor);
+
+// Whether it is a constant of int32 numbers, as many as a tensor of these
+// dimensions has.
+bool IsInt32Constant(const TfLiteTensor& tensor, const std::vector<int>& dims);
 
 // The tensor, or null where the graph has none of that number.
 const TfLiteTensor* FindTensor(const TfLiteContext& context, int index);

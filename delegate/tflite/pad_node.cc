@@ -13,8 +13,7 @@ namespace {
 using Borders = int32_t[kImageRank][2];
 
 Status ReadBorders(const TfLiteTensor* tensor, Borders* borders) {
-  if (tensor == nullptr || !IsConstant(*tensor) ||
-      tensor->type != kTfLiteInt32 || tensor->bytes != sizeof(Borders)) {
+  if (tensor == nullptr || !IsInt32Constant(*tensor, {kImageRank, 2})) {
     return Status::Error("the borders are no constant of 4x2 int32");
   }
   memcpy(borders, tensor->data, sizeof(Borders));
@@ -39,6 +38,9 @@ Status ReadBorders(const TfLiteTensor* tensor, Borders* borders) {
 
 Status ReadPad(const TfLiteContext& context, const TfLiteNode& node,
                SelectedNode* pad) {
+  if (TensorAt(node.inputs, 2) != kTfLiteOptionalTensor) {
+    return Status::Error("it has a value of its own for the border");
+  }
   ImageTensors tensors;
   Status status = ReadImageTensors(context, node, pad, &tensors);
   Borders borders;
