@@ -161,9 +161,11 @@ class ReferenceConv : public WindowConv {
 
   void RunRows(const void* const* inputs, void* output, RowRange rows, void*,
                ThreadPool* pool, PhaseTicks* ticks) const override {
-    Call call = {this, static_cast<const Value*>(inputs[0]),
-                 static_cast<Value*>(output), rows, ticks};
-    RunTask(pool, RowsOf(output_shape(), rows), RunShare, &call);
+    RunRowTask(pool, output_shape(), rows, Phase::kMultiply, ticks,
+               [&](int image, int y) {
+                 ComputeRow(static_cast<const Value*>(inputs[0]),
+                            static_cast<Value*>(output), image, y);
+               });
   }
 
   const char* kernel_name() const override { return kReferenceKernelName; }
@@ -171,28 +173,11 @@ class ReferenceConv : public WindowConv {
  private:
   using Value = typename Math::Value;
 
-  struct Call {
-    const ReferenceConv* conv;
-    const Value* input;
-    Value* output;
-    RowRange range;
-    PhaseTicks* ticks;
-  };
-
-  static void RunShare(void* context, const ThreadPool::Share& share) {
-    const Call& call = *static_cast<Call*>(context);
-    PhaseClock clock(call.ticks);
-    TakeRows(share, call.range,
-             [&](int image, int y) { call.conv->ComputeRow(call, image, y); });
-    clock.End(Phase::kMultiply);
-  }
-
-  void ComputeRow(const Call& call, int image, int y) const {
+  void ComputeRow(const Value* input, Value* output, int image, int y) const {
     const ActivationShape& shape = geometry().output;
     const ptrdiff_t first = (ptrdiff_t{image} * shape.height + y) * shape.width;
     for (int x = 0; x < shape.width; ++x) {
-      ComputePixel(call.input, image, y, x,
-                   call.output + (first + x) * shape.channels);
+      ComputePixel(input, image, y, x, output + (first + x) * shape.channels);
     }
   }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "delegate/core/operator.h"
+#include "delegate/core/phases.h"
 #include "delegate/core/thread_pool.h"
 
 namespace tf_pconv {
@@ -42,6 +43,27 @@ template <typename Visit>
 void TakeRows(const ThreadPool::Share& share, RowRange rows, Visit visit) {
   TakeRows(share, rows, 1,
            [&](int image, RowRange row) { visit(image, row.begin); });
+}
+
+// Calls compute(image, y) for each row on the threads of the pool; their time
+// counts as that phase.
+template <typename Compute>
+void RunRowTask(ThreadPool* pool, const ActivationShape& output, RowRange rows,
+                Phase phase, PhaseTicks* ticks, const Compute& compute) {
+  struct Call {
+    RowRange rows;
+    Phase phase;
+    PhaseTicks* ticks;
+    const Compute* compute;
+  };
+  Call call = {rows, phase, ticks, &compute};
+  const auto run_share = [](void* context, const ThreadPool::Share& share) {
+    const Call& call = *static_cast<Call*>(context);
+    PhaseClock clock(call.ticks);
+    TakeRows(share, call.rows, *call.compute);
+    clock.End(call.phase);
+  };
+  RunTask(pool, RowsOf(output, rows), run_share, &call);
 }
 
 }  // namespace tf_pconv

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace tf_pconv {
 namespace {
@@ -11,9 +12,20 @@ constexpr int kNone = -1;
 class Parts {
  public:
   explicit Parts(const std::vector<PlannedNode>& nodes)
-      : nodes_(nodes), part_of_(nodes.size(), kNone) {
-    for (const PlannedNode& node : nodes) {
-      waiting_.insert(waiting_.end(), node.outputs.begin(), node.outputs.end());
+      : nodes_(nodes), producers_(nodes.size()), part_of_(nodes.size(), kNone) {
+    std::vector<std::pair<int, size_t>> outputs;  // and who computes them
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      for (int output : nodes[i].outputs) outputs.push_back({output, i});
+    }
+    std::sort(outputs.begin(), outputs.end());
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      for (int input : nodes[i].inputs) {
+        auto it = std::lower_bound(outputs.begin(), outputs.end(),
+                                   std::pair<int, size_t>(input, 0));
+        for (; it != outputs.end() && it->first == input; ++it) {
+          producers_[i].push_back(it->second);
+        }
+      }
     }
   }
 
@@ -31,30 +43,24 @@ class Parts {
     bool is_empty = true;
     bool is_taken = false;
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      const PlannedNode& node = nodes_[i];
-      if (part_of_[i] != kNone || !IsReady(node)) continue;
-      if (is_empty) is_taken = node.is_taken;
-      if (node.is_taken != is_taken) continue;
+      if (part_of_[i] != kNone || !IsReady(i)) continue;
+      if (is_empty) is_taken = nodes_[i].is_taken;
+      if (nodes_[i].is_taken != is_taken) continue;
       is_empty = false;
       part_of_[i] = part;
-      for (int output : node.outputs) {
-        waiting_.erase(std::find(waiting_.begin(), waiting_.end(), output));
-      }
     }
     return !is_empty;
   }
 
-  bool IsReady(const PlannedNode& node) const {
+  bool IsReady(size_t node) const {
     return std::none_of(
-        node.inputs.begin(), node.inputs.end(), [this](int input) {
-          return std::find(waiting_.begin(), waiting_.end(), input) !=
-                 waiting_.end();
-        });
+        producers_[node].begin(), producers_[node].end(),
+        [this](size_t producer) { return part_of_[producer] == kNone; });
   }
 
   const std::vector<PlannedNode>& nodes_;
+  std::vector<std::vector<size_t>> producers_;  // of each node's inputs
   std::vector<int> part_of_;
-  std::vector<int> waiting_;  // tensors that are not there yet
 };
 
 }  // namespace

@@ -6,18 +6,12 @@
 
 namespace tf_pconv {
 
-struct RowCopy::Call {
-  const RowCopy* copy;
-  const void* const* inputs;
-  uint8_t* output;
-  RowRange rows;
-  PhaseTicks* ticks;
-};
-
 void RowCopy::RunRows(const void* const* inputs, void* output, RowRange rows,
                       void*, ThreadPool* pool, PhaseTicks* ticks) const {
-  Call call = {this, inputs, static_cast<uint8_t*>(output), rows, ticks};
-  RunTask(pool, RowsOf(output_, rows), RunShare, &call);
+  RunRowTask(pool, output_, rows, Phase::kStore, ticks, [&](int image, int y) {
+    CopyRow(inputs, image, y,
+            static_cast<uint8_t*>(output) + RowOffset(output_, image, y));
+  });
 }
 
 Status RowCopy::UseOutput(const ActivationShape& output) {
@@ -27,17 +21,6 @@ Status RowCopy::UseOutput(const ActivationShape& output) {
   }
   output_ = output;
   return Status();
-}
-
-void RowCopy::RunShare(void* context, const ThreadPool::Share& share) {
-  const Call& call = *static_cast<Call*>(context);
-  const RowCopy& copy = *call.copy;
-  PhaseClock clock(call.ticks);
-  TakeRows(share, call.rows, [&](int image, int y) {
-    copy.CopyRow(call.inputs, image, y,
-                 call.output + copy.RowOffset(copy.output_, image, y));
-  });
-  clock.End(Phase::kStore);
 }
 
 }  // namespace tf_pconv

@@ -34,10 +34,6 @@ class RowCopy : public Operator {
   }
 
  private:
-  struct Call;
-
-  static void RunShare(void* context, const ThreadPool::Share& share);
-
   // Writes row `y` of an image of the output.
   virtual void CopyRow(const void* const* inputs, int image, int y,
                        uint8_t* row) const = 0;

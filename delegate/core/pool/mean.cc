@@ -60,12 +60,15 @@ class Mean : public Operator {
 
   int row_unit() const override { return 1; }
 
-  // There is but one row, so that threads share the channels.
+  // There is but one row, so that threads share the channels: blocks of them
+  // stand for rows.
   void RunRows(const void* const* inputs, void* output, RowRange, void*,
                ThreadPool* pool, PhaseTicks* ticks) const override {
-    Call call = {this, static_cast<const Value*>(inputs[0]),
-                 static_cast<Value*>(output), ticks};
-    RunTask(pool, {int64_t{input_.batch} * items_}, RunShare, &call);
+    RunRowTask(pool, output_shape(), {0, items_}, Phase::kMultiply, ticks,
+               [&](int image, int item) {
+                 Compute(static_cast<const Value*>(inputs[0]),
+                         static_cast<Value*>(output), image, item);
+               });
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -75,24 +78,8 @@ class Mean : public Operator {
 
   static constexpr int64_t kBlock = kItemOutputBytes / sizeof(Value);
 
-  struct Call {
-    const Mean* mean;
-    const Value* input;
-    Value* output;
-    PhaseTicks* ticks;
-  };
-
-  static void RunShare(void* context, const ThreadPool::Share& share) {
-    const Call& call = *static_cast<Call*>(context);
-    PhaseClock clock(call.ticks);
-    TakeRows(share, {0, call.mean->items_}, [&](int image, int item) {
-      call.mean->Compute(call, image, item);
-    });
-    clock.End(Phase::kMultiply);
-  }
-
   // The last item of an image has what is left of the channels, too.
-  void Compute(const Call& call, int image, int item) const {
+  void Compute(const Value* input, Value* output, int image, int item) const {
     const ptrdiff_t first = item * item_channels_;
     const ptrdiff_t end =
         item + 1 == items_ ? channels_ : first + item_channels_;
@@ -101,8 +88,8 @@ class Mean : public Operator {
     windows.columns = size_t(input_.height) * input_.width;
     windows.pixel_step = channels_;
     windows.row_step = windows.step = windows.columns * channels_;
-    windows.input = call.input + image * windows.step + first;
-    windows.output = call.output + ptrdiff_t{image} * channels_ + first;
+    windows.input = input + image * windows.step + first;
+    windows.output = output + ptrdiff_t{image} * channels_ + first;
     windows.count = 1;
     windows.channels = end - first;
     average_.Run(windows);

@@ -67,9 +67,11 @@ class Pool : public WindowOperator<Operator> {
 
   void RunRows(const void* const* inputs, void* output, RowRange rows, void*,
                ThreadPool* pool, PhaseTicks* ticks) const override {
-    Call call = {this, static_cast<const Value*>(inputs[0]),
-                 static_cast<Value*>(output), rows, ticks};
-    RunTask(pool, RowsOf(output_shape(), rows), RunShare, &call);
+    RunRowTask(pool, output_shape(), rows, Phase::kMultiply, ticks,
+               [&](int image, int y) {
+                 ComputeRow(static_cast<const Value*>(inputs[0]),
+                            static_cast<Value*>(output), image, y);
+               });
   }
 
   const char* kernel_name() const override { return kernel_.name; }
@@ -77,27 +79,11 @@ class Pool : public WindowOperator<Operator> {
  private:
   using Value = typename Outputs::Value;
 
-  struct Call {
-    const Pool* pool;
-    const Value* input;
-    Value* output;
-    RowRange rows;
-    PhaseTicks* ticks;
-  };
-
   // What windows have of the pixels of a dimension.
   struct Extent {
     int begin;
     int size;
   };
-
-  static void RunShare(void* context, const ThreadPool::Share& share) {
-    const Call& call = *static_cast<Call*>(context);
-    PhaseClock clock(call.ticks);
-    TakeRows(share, call.rows,
-             [&](int image, int y) { call.pool->ComputeRow(call, image, y); });
-    clock.End(Phase::kMultiply);
-  }
 
   Extent CutOff(int begin, int size) const {
     const int end = std::min(begin + sizes().kernel_side, size);
@@ -105,7 +91,7 @@ class Pool : public WindowOperator<Operator> {
     return {begin, end - begin};
   }
 
-  void ComputeRow(const Call& call, int image, int y) const {
+  void ComputeRow(const Value* input, Value* output, int image, int y) const {
     const ActivationShape& in = geometry().input;
     const ActivationShape& out = geometry().output;
     const int stride = geometry().stride_width;
@@ -117,10 +103,9 @@ class Pool : public WindowOperator<Operator> {
     windows.row_step = windows.pixel_step * in.width;
     windows.step = windows.pixel_step * stride;
     const Value* row =
-        call.input +
-        (ptrdiff_t{image} * in.height + rows.begin) * windows.row_step;
-    windows.output = call.output + (ptrdiff_t{image} * out.height + y) *
-                                       out.width * out.channels;
+        input + (ptrdiff_t{image} * in.height + rows.begin) * windows.row_step;
+    windows.output =
+        output + (ptrdiff_t{image} * out.height + y) * out.width * out.channels;
     // Windows at the left and right edge one by one, those between together.
     for (int x = 0; x < out.width;) {
       const int left = x * stride - geometry().pad_left;

@@ -125,35 +125,20 @@ class Unary : public Operator {
 
   void RunRows(const void* const* inputs, void* output, RowRange rows, void*,
                ThreadPool* pool, PhaseTicks* ticks) const override {
-    Call call = {this, static_cast<const Value*>(inputs[0]),
-                 static_cast<Value*>(output), rows, ticks};
-    RunTask(pool, RowsOf(shape_, rows), RunShare, &call);
+    const auto* from = static_cast<const Value*>(inputs[0]);
+    auto* to = static_cast<Value*>(output);
+    const size_t row = size_t(shape_.width) * shape_.channels;
+    RunRowTask(pool, shape_, rows, Phase::kMultiply, ticks,
+               [&](int image, int y) {
+                 const size_t first = (size_t(image) * shape_.height + y) * row;
+                 Compute(from + first, to + first, row);
+               });
   }
 
   const char* kernel_name() const override { return kernel_.name; }
 
  private:
   using Value = typename Function::Value;
-
-  struct Call {
-    const Unary* unary;
-    const Value* input;
-    Value* output;
-    RowRange rows;
-    PhaseTicks* ticks;
-  };
-
-  static void RunShare(void* context, const ThreadPool::Share& share) {
-    const Call& call = *static_cast<Call*>(context);
-    const ActivationShape& shape = call.unary->shape_;
-    const size_t row = size_t(shape.width) * shape.channels;
-    PhaseClock clock(call.ticks);
-    TakeRows(share, call.rows, [&](int image, int y) {
-      const size_t first = (size_t(image) * shape.height + y) * row;
-      call.unary->Compute(call.input + first, call.output + first, row);
-    });
-    clock.End(Phase::kMultiply);
-  }
 
   void Compute(const Value* input, Value* output, size_t count) const {
     const size_t vector = kernel_.bytes / sizeof(Value);
