@@ -12,6 +12,7 @@
 #include "delegate/core/copy/concatenation.h"
 #include "delegate/core/copy/pad.h"
 #include "delegate/core/thread_pool.h"
+#include "delegate/testing/guarded_run.h"
 #include "delegate/testing/row_ranges.h"
 
 namespace tf_pconv {
@@ -19,10 +20,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-size_t ValuesOf(const ActivationShape& shape) {
-  return size_t(shape.batch) * shape.height * shape.width * shape.channels;
-}
 
 template <typename Value>
 std::vector<Value> OutputOf(const Operator& op,

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
@@ -16,7 +15,7 @@
 
 #include "delegate/core/elementwise/kernel_table.h"
 #include "delegate/core/thread_pool.h"
-#include "delegate/testing/guarded_buffer.h"
+#include "delegate/testing/guarded_run.h"
 #include "delegate/testing/named_kernels.h"
 #include "delegate/testing/random_conv.h"
 #include "delegate/testing/row_ranges.h"
@@ -26,33 +25,6 @@ namespace {
 
 constexpr ElementwiseFunction kFunctions[] = {ElementwiseFunction::kSum,
                                               ElementwiseFunction::kProduct};
-
-size_t ValuesOf(const ActivationShape& shape) {
-  return size_t(shape.batch) * shape.height * shape.width * shape.channels;
-}
-
-// Runs a resized operator; each buffer ends where an inaccessible page begins.
-template <typename Value>
-std::vector<Value> Compute(const Operator& op,
-                           const std::vector<std::vector<Value>>& inputs) {
-  std::vector<std::unique_ptr<GuardedBuffer>> buffers;
-  std::vector<const void*> pointers;
-  for (const std::vector<Value>& input : inputs) {
-    const size_t bytes = input.size() * sizeof(Value);
-    buffers.push_back(std::make_unique<GuardedBuffer>(bytes));
-    memcpy(buffers.back()->data(), input.data(), bytes);
-    pointers.push_back(buffers.back()->data());
-  }
-  std::vector<Value> values(ValuesOf(op.output_shape()));
-  const GuardedBuffer output(values.size() * sizeof(Value));
-  const GuardedBuffer workspace(op.WorkspaceBytes(1));
-  op.RunRows(pointers.data(), output.data(), {0, op.output_shape().height},
-             workspace.data(), nullptr, nullptr);
-  EXPECT_TRUE(output.FrontIntact());
-  EXPECT_TRUE(workspace.FrontIntact());
-  memcpy(values.data(), output.data(), values.size() * sizeof(Value));
-  return values;
-}
 
 ElementwiseDescription Describe(ElementwiseFunction function, DataType type) {
   ElementwiseDescription description;
@@ -91,7 +63,7 @@ class ElementwiseTest
       b.push_back(static_cast<int8_t>(i % 256 - 128));
     }
     const auto op = OnRow(description, 256 * 256);
-    const std::vector<int8_t> outputs = Compute<int8_t>(*op, {a, b});
+    const std::vector<int8_t> outputs = GuardedRun<int8_t>(*op, {a, b});
     for (int i = 0; i < 256 * 256; ++i) {
       const double exact =
           std::clamp(Exact(description, a[i], b[i]), -128.0, 127.0);
@@ -141,13 +113,13 @@ TEST_P(ElementwiseTest, HalvesAreRoundedUp) {
   ElementwiseDescription description =
       Describe(ElementwiseFunction::kSum, DataType::kInt8);
   description.output.scale = 2.0f;
-  EXPECT_EQ(
-      Compute<int8_t>(*OnRow(description, 4), {{1, 2, -1, -3}, {2, 3, -2, -2}}),
-      (std::vector<int8_t>{2, 3, -1, -2}));
+  EXPECT_EQ(GuardedRun<int8_t>(*OnRow(description, 4),
+                               {{1, 2, -1, -3}, {2, 3, -2, -2}}),
+            (std::vector<int8_t>{2, 3, -1, -2}));
   description.function = ElementwiseFunction::kProduct;
-  EXPECT_EQ(
-      Compute<int8_t>(*OnRow(description, 4), {{1, 5, -1, -5}, {3, 1, 3, 1}}),
-      (std::vector<int8_t>{2, 3, -1, -2}));
+  EXPECT_EQ(GuardedRun<int8_t>(*OnRow(description, 4),
+                               {{1, 5, -1, -5}, {3, 1, 3, 1}}),
+            (std::vector<int8_t>{2, 3, -1, -2}));
 }
 
 TEST_P(ElementwiseTest, FloatIsTheSumOrProduct) {
@@ -156,7 +128,7 @@ TEST_P(ElementwiseTest, FloatIsTheSumOrProduct) {
       const auto op = OnRow(Describe(function, DataType::kFloat32), width);
       const std::vector<float> a = RandomFloat(width, 1);
       const std::vector<float> b = RandomFloat(width, 2);
-      const std::vector<float> outputs = Compute<float>(*op, {a, b});
+      const std::vector<float> outputs = GuardedRun<float>(*op, {a, b});
       for (int i = 0; i < width; ++i) {
         ASSERT_EQ(outputs[i], function == ElementwiseFunction::kSum
                                   ? a[i] + b[i]
@@ -172,7 +144,7 @@ TEST_P(ElementwiseTest, NoNumbersStay) {
     description.activation = Activation::kRelu6;
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const std::vector<float> outputs =
-        Compute<float>(*OnRow(description, 2), {{nan, 5.0f}, {1.0f, 5.0f}});
+        GuardedRun<float>(*OnRow(description, 2), {{nan, 5.0f}, {1.0f, 5.0f}});
     EXPECT_TRUE(std::isnan(outputs[0]));
     EXPECT_EQ(outputs[1], 6.0f);
   }
@@ -182,13 +154,13 @@ TEST_P(ElementwiseTest, ActivationsClampInt8) {
   ElementwiseDescription description =
       Quantize(ElementwiseFunction::kSum, {{0.1f, 0}, {0.1f, 0}, {0.1f, -20}});
   description.activation = Activation::kRelu6;
-  EXPECT_EQ(
-      Compute<int8_t>(*OnRow(description, 3), {{-50, 10, 100}, {-50, 10, 100}}),
-      (std::vector<int8_t>{-20, 0, 40}));
+  EXPECT_EQ(GuardedRun<int8_t>(*OnRow(description, 3),
+                               {{-50, 10, 100}, {-50, 10, 100}}),
+            (std::vector<int8_t>{-20, 0, 40}));
   description.function = ElementwiseFunction::kProduct;
-  EXPECT_EQ(
-      Compute<int8_t>(*OnRow(description, 3), {{-50, 10, 100}, {50, 10, 100}}),
-      (std::vector<int8_t>{-20, -10, 40}));
+  EXPECT_EQ(GuardedRun<int8_t>(*OnRow(description, 3),
+                               {{-50, 10, 100}, {50, 10, 100}}),
+            (std::vector<int8_t>{-20, -10, 40}));
 }
 
 // An operand with less than a value for each output, as a case of a test.
@@ -233,7 +205,7 @@ void ExpectExpanded(const ElementwiseDescription& given,
   ASSERT_TRUE(flat->Resize({shape, shape}).ok());
   std::vector<std::vector<Value>> operands(2, whole);
   operands[operand] = Expand(values, smaller.batch, shape);
-  const std::vector<Value> expected = Compute(*flat, operands);
+  const std::vector<Value> expected = GuardedRun(*flat, operands);
 
   if (smaller.is_constant) {
     description.constant.operand = operand;
@@ -250,7 +222,7 @@ void ExpectExpanded(const ElementwiseDescription& given,
   }
   const Status status = op->Resize(shapes);
   ASSERT_TRUE(status.ok()) << status.message();
-  ASSERT_EQ(Compute(*op, operands), expected);
+  ASSERT_EQ(GuardedRun(*op, operands), expected);
   std::vector<InputTensor> inputs;
   for (size_t i = 0; i < shapes.size(); ++i) {
     inputs.push_back({shapes[i], BytesOf(operands[i])});
@@ -315,7 +287,7 @@ TEST_P(ElementwiseTest, InputsAreResized) {
   EXPECT_EQ(op->WorkspaceBytes(1), 0u);
   EXPECT_EQ(op->InputRows(0, {2, 4}).end, 4);
   ASSERT_TRUE(op->Resize({{1, 1, 1, 2}, {1, 1, 1, 2}}).ok());
-  EXPECT_EQ(Compute<float>(*op, {{2, 3}, {5, 7}}),
+  EXPECT_EQ(GuardedRun<float>(*op, {{2, 3}, {5, 7}}),
             (std::vector<float>{10, 21}));
 }
 

@@ -7,14 +7,13 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "delegate/core/thread_pool.h"
 #include "delegate/core/unary/kernel_table.h"
-#include "delegate/testing/guarded_buffer.h"
+#include "delegate/testing/guarded_run.h"
 #include "delegate/testing/named_kernels.h"
 #include "delegate/testing/random_conv.h"
 #include "delegate/testing/row_ranges.h"
@@ -31,15 +30,7 @@ template <typename Value>
 std::vector<Value> RowOf(Operator* unary, const std::vector<Value>& input) {
   const int width = static_cast<int>(input.size());
   EXPECT_TRUE(unary->Resize({{1, 1, width, 1}}).ok());
-  const size_t bytes = width * sizeof(Value);
-  const GuardedBuffer source(bytes), target(bytes);
-  memcpy(source.data(), input.data(), bytes);
-  const void* inputs[] = {source.data()};
-  unary->RunRows(inputs, target.data(), {0, 1}, nullptr, nullptr, nullptr);
-  EXPECT_TRUE(target.FrontIntact());
-  std::vector<Value> output(width);
-  memcpy(output.data(), target.data(), bytes);
-  return output;
+  return GuardedRun(*unary, input);
 }
 
 class UnaryTest : public testing::TestWithParam<NamedKernel<UnaryKernel>> {
