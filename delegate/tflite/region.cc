@@ -152,7 +152,7 @@ Status Region::PrepareStep(TfLiteContext* context, int index) {
 }
 
 Status Region::Allocate() {
-  schedule_ = PlanSchedule(steps_, CacheBytes() / 4 * 3);
+  schedule_ = PlanSchedule(steps_, {pool_->threads(), CacheBytes()});
   buffers_.assign(steps_.size(), BufferUse());
   held_.assign(steps_.size(), RowRange());
   for (size_t step = 0; step < steps_.size(); ++step) {

@@ -15,6 +15,7 @@
 #include "delegate/tflite/partition.h"
 #include "delegate/tflite/profile.h"
 #include "delegate/tflite/schedule.h"
+#include "delegate/tflite/step.h"
 
 namespace tf_pconv {
 
