@@ -8,8 +8,12 @@ namespace tf_pconv {
 struct ConvCost {
   double dense;  // a good dense convolution of the same type
   double ours;   // layout changes included
+  // What a node of the delegate costs more than one of the runtime, because the
+  // graph is cut before and behind it; not between nodes of the delegate.
+  double cut = 0.0;
 
-  double speedup() const { return dense / ours; }
+  // Of the convolution alone.
+  double speedup() const { return dense / (ours + cut); }
 };
 
 // Where no kernel can run, the reference is slower than any dense convolution;

@@ -52,7 +52,7 @@ constexpr Rates kRates[] = {
 constexpr double kPixelNanoseconds = 2.5;
 
 // A node of the delegate costs this much more than one of XNNPACK.
-constexpr double kCallNanoseconds = 500;
+constexpr double kCutNanoseconds = 500;
 
 // Threads of the delegate, and then of the runtime, wake up where the graph
 // goes from one to the other, and leave their cores idle meanwhile. Fitted to
@@ -114,9 +114,8 @@ ConvCost PredictKernel(const PatternWeights& weights, const Geometry& geometry,
       ComputedPixels(kernel, geometry.output) * KernelRuns(weights, kernel) *
           (rates->shared + rates->filter * kernel.group_size) +
       Pixels(geometry.input) * weights.channels * rates->input +
-      outputs * (weights.filters * rates->output + kPixelNanoseconds) +
-      kCallNanoseconds;
-  return {dense, pattern};
+      outputs * (weights.filters * rates->output + kPixelNanoseconds);
+  return {dense, pattern, kCutNanoseconds};
 }
 
 // The best of the kernels: in large outputs all tiles are as good, in small
@@ -128,7 +127,7 @@ ConvCost Predict(const PatternWeights& weights, const Geometry& geometry,
   ConvCost best = PredictKernel(weights, geometry, *kernels.front());
   for (const Kernel* kernel : kernels) {
     const ConvCost cost = PredictKernel(weights, geometry, *kernel);
-    if (cost.dense * best.ours > best.dense * cost.ours) best = cost;
+    if (cost.speedup() > best.speedup()) best = cost;
   }
   return best;
 }

@@ -136,6 +136,50 @@ TEST(BetweenNodesTest, AConcatenationBetweenConvolutionsIsTaken) {
   EXPECT_EQ(output[2], 0.0f);
 }
 
+// A PConv2D, a CONV_2D of its output, and a PConv2D of that.
+class SmallConvGraph : public PConv2DGraph {
+ public:
+  SmallConvGraph() {
+    const int values = AddConstant<float>(kTfLiteFloat32, {1, 3, 3, 1},
+                                          {1, 1, 0, 1, 1, 0, 0, 0, 0});
+    middle = AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
+    small = AddNode(kTfLiteBuiltinConv2d, {output, values}, {middle});
+    node(small).builtin_data = &params;
+    last = AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
+    AddPConv2D({middle, weights}, last);
+    SetOutputs({last});
+  }
+
+  int middle, small, last;
+  TfLiteConvParams params = {kTfLitePaddingSame, 1, 1, kTfLiteActNone, 1, 1};
+};
+
+TEST(BetweenNodesTest, AConvolutionThatGainsTooLittleIsTakenWhereItWouldPart) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
+  Options options = TestOptions();
+  options.min_speedup = 1.1;
+  const auto select = [&](SmallConvGraph* graph) {
+    Selection selection;
+    EXPECT_TRUE(SelectNodes(&graph->context(), options, &selection).ok());
+    return selection;
+  };
+  SmallConvGraph between;
+  EXPECT_THAT(select(&between).nodes, ElementsAre(0, between.small, 2));
+  const auto expect_refusal = [&](SmallConvGraph* graph) {
+    const Selection selection = select(graph);
+    EXPECT_THAT(selection.nodes, ElementsAre(0, 2));
+    ASSERT_EQ(selection.refused.size(), 1u);
+    EXPECT_THAT(selection.refused[0].reason.message(),
+                HasSubstr("below min_speedup 1.10"));
+  };
+  SmallConvGraph unread;
+  unread.node(2).inputs->data[0] = unread.output;
+  expect_refusal(&unread);
+  SmallConvGraph first;
+  first.node(first.small).inputs->data[0] = first.input;
+  expect_refusal(&first);
+}
+
 TEST(BetweenNodesTest, OtherConcatenationsStayWithTheRuntime) {
   const auto refusal = [](ConcatenationGraph* graph) {
     return RefusalOf(graph, graph->concatenation);

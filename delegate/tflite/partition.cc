@@ -163,13 +163,18 @@ class Selector {
     const Status status = read(*context_, *graph_node.node, *weights, &conv);
     if (!status.ok()) return status;
     const ConvCost cost = FindCost(conv);
-    if (cost.speedup() < options_.min_speedup) {
-      return Status::Error(
-          "it could be taken, but the predicted gain of %.2f is below "
-          "min_speedup %.2f",
-          cost.speedup(), options_.min_speedup);
+    if (cost.speedup() >= options_.min_speedup) {
+      return Take(graph_node.index, name, cost, conv);
     }
-    return Take(graph_node.index, name, cost, conv);
+    if (cost.dense + cost.cut < cost.ours) return LittleGain(cost);
+    return TakeIfBetween(graph_node.index, name, cost, conv);
+  }
+
+  Status LittleGain(const ConvCost& cost) const {
+    return Status::Error(
+        "it could be taken, but the predicted gain of %.2f is below "
+        "min_speedup %.2f",
+        cost.speedup(), options_.min_speedup);
   }
 
   // The constant that holds the weights of a convolution: its own, or what the
@@ -220,7 +225,8 @@ class Selector {
     if (!FindInputShape(conv, &input)) return {0.0, 1.0};
     ConvCost cost = PredictCost(conv.description, input);
     const TunedLayer* tuned = FindTuned(conv);
-    if (HasMeasuredGain(tuned)) cost.dense = tuned->gain * cost.ours;
+    if (HasMeasuredGain(tuned))
+      cost.dense = tuned->gain * (cost.ours + cost.cut);
     return cost;
   }
 
@@ -231,6 +237,25 @@ class Selector {
   Status Take(int node, const char* name, const ConvCost& cost,
               const ConvNode& conv) {
     SelectedNode selected;
+    const Status status = Make(node, name, cost, conv, &selected);
+    if (status.ok()) selection_->operators.push_back(std::move(selected));
+    return status;
+  }
+
+  // Leaves it to SelectBetween.
+  Status TakeIfBetween(int node, const char* name, const ConvCost& cost,
+                       const ConvNode& conv) {
+    SelectedNode selected;
+    const Status status = Make(node, name, cost, conv, &selected);
+    selected.wants_reader = true;
+    selected.is_settled = false;
+    if (status.ok()) small_convs_.push_back(std::move(selected));
+    return status;
+  }
+
+  Status Make(int node, const char* name, const ConvCost& cost,
+              const ConvNode& conv, SelectedNode* made) const {
+    SelectedNode& selected = *made;
     selected.node = node;
     selected.operator_name = name;
     selected.inputs = {conv.input};
@@ -252,7 +277,6 @@ class Selector {
             .ok()) {
       static_cast<void>(selected.op->Resize({input}));
     }
-    selection_->operators.push_back(std::move(selected));
     return Status();
   }
 
@@ -287,7 +311,8 @@ class Selector {
   }
 
   // Takes what lies between convolutions that are taken, or behind them: it
-  // alone is not faster than the runtime's, but would part them.
+  // alone is not faster than the runtime's, but would part them. So would small
+  // convolutions.
   void SelectBetween() {
     for (const GraphNode& graph_node : nodes_) {
       const BetweenOperator* kind =
@@ -295,8 +320,20 @@ class Selector {
       if (kind != nullptr && ReadsTaken(*graph_node.node)) {
         TakeBetween(graph_node, *kind);
       }
+      for (SelectedNode& conv : small_convs_) {
+        if (conv.node == graph_node.index) SelectSmallConv(graph_node, &conv);
+      }
     }
     DropUnread();
+  }
+
+  void SelectSmallConv(const GraphNode& graph_node, SelectedNode* conv) {
+    if (ReadsTaken(*graph_node.node)) {
+      selection_->operators.push_back(std::move(*conv));
+    } else {
+      selection_->refused.push_back(
+          {conv->node, conv->operator_name, LittleGain(conv->cost)});
+    }
   }
 
   // What leaves the region should be smaller than what came in.
@@ -308,7 +345,9 @@ class Selector {
       }
       selection_->refused.push_back(
           {operators[i].node, operators[i].operator_name,
-           Status::Error("no node that is taken reads it")});
+           operators[i].weight_bytes > 0
+               ? LittleGain(operators[i].cost)
+               : Status::Error("no node that is taken reads it")});
       operators.erase(operators.begin() + i);
     }
   }
@@ -336,11 +375,11 @@ class Selector {
     std::vector<SelectedNode>& operators = selection_->operators;
     const std::vector<int> part_of = FindParts();
     std::vector<Part> parts(nodes_.size(),
-                            {{0.0, WakingNanoseconds(threads_)}, false});
+                            {{0.0, 0.0, WakingNanoseconds(threads_)}, false});
     for (size_t i = 0; i < operators.size(); ++i) {
       Part& part = parts[part_of[i]];
       part.cost.dense += operators[i].cost.dense;
-      part.cost.ours += operators[i].cost.ours;
+      part.cost.ours += operators[i].cost.ours + operators[i].cost.cut;
       part.is_settled |= operators[i].is_settled;
     }
     std::vector<SelectedNode> kept;
@@ -438,6 +477,9 @@ class Selector {
   const int threads_;
   Selection* const selection_;
   std::vector<GraphNode> nodes_;
+  // Convolutions that gain too little alone, but would cost more if they parted
+  // the graph.
+  std::vector<SelectedNode> small_convs_;
   std::vector<int> densify_;
 };
 

@@ -40,7 +40,7 @@ constexpr Rates kRates[] = {
 constexpr double kHalving = 0.3;
 
 // A node of the delegate costs this much more than one of XNNPACK.
-constexpr double kCallNanoseconds = 300;
+constexpr double kCutNanoseconds = 300;
 
 // Channels that are computed: of blocks, those of narrow ones weighted by their
 // cost; or of whole vectors.
@@ -79,8 +79,8 @@ ConvCost Predict(const ConvDescription& description, const Geometry& geometry,
   return {
       inputs * rates->dense_input + outputs * channels * rates->dense_output,
       inputs * rates->input +
-          outputs * WeightedChannels(*kernel, channels) * rates->output +
-          kCallNanoseconds};
+          outputs * WeightedChannels(*kernel, channels) * rates->output,
+      kCutNanoseconds};
 }
 
 }  // namespace
