@@ -103,12 +103,20 @@ def test_halves_are_rounded_as_by_the_reference(rng, capfd, group_size, packed):
         DepthwiseCase(64, side=10, stride=2, activation="RELU6"),
         DepthwiseCase(100, side=7, padding="VALID"),
         DepthwiseCase(144, side=6, stride=2, padding="VALID", activation="RELU_N1_TO_1"),
+        DepthwiseCase(16, side=1, kernel=5),
+        DepthwiseCase(72, side=9, kernel=5, stride=2, activation="RELU6"),
+        DepthwiseCase(100, side=7, kernel=5, padding="VALID"),
+        DepthwiseCase(120, side=8, kernel=5, stride=2, padding="VALID", activation="RELU"),
         DepthwiseCase(8, side=5),  # too few channels for a kernel
         DepthwiseCase(7, side=5, dtype="float32"),  # too few as well
         DepthwiseCase(8, side=9, dtype="float32", activation="RELU6"),
         DepthwiseCase(24, side=10, dtype="float32", stride=2, activation="RELU"),
         DepthwiseCase(100, side=7, dtype="float32", padding="VALID"),
         DepthwiseCase(144, side=6, dtype="float32", stride=2, padding="VALID"),
+        DepthwiseCase(8, side=3, dtype="float32", kernel=5),
+        DepthwiseCase(24, side=10, dtype="float32", kernel=5, stride=2, activation="RELU"),
+        DepthwiseCase(100, side=7, dtype="float32", kernel=5, padding="VALID"),
+        DepthwiseCase(144, side=8, dtype="float32", kernel=5, stride=2, padding="VALID"),
     ],
     ids=str,
 )

@@ -58,6 +58,17 @@ def mobilenet(x):
     return x
 
 
+def efficientnet(x):
+    x = conv(x, 16, activation="swish")
+    for filters in (24, 32):
+        x = conv(x, filters, activation="swish")
+        x = layers.DepthwiseConv2D(5, strides=2)(layers.ZeroPadding2D(((1, 2), (1, 2)))(x))
+        squeezed = layers.GlobalAveragePooling2D(keepdims=True)(x)
+        squeezed = conv(squeezed, 8, 1, activation="swish", normalise=False)
+        x = x * conv(squeezed, filters, 1, activation="sigmoid", normalise=False)
+    return x
+
+
 def inception(x):
     x = conv(x, 16)
     for filters in (8, 16):
@@ -83,6 +94,7 @@ ARCHITECTURES = {
     "vgg": (vgg, 4),
     "resnet": (resnet, 2),
     "mobilenet": (mobilenet, 8),
+    "efficientnet": (efficientnet, 4),
     "inception": (inception, 1),
     "densenet": (densenet, 4),
 }

@@ -1,7 +1,8 @@
 // Times every kernel of the list that this processor can run, pruned 8x, NHWC
 // to NHWC, on one thread: on the layers of VGG-16 (L2 to L9 of PatDNN), those
 // of 1x1 convolutions on layers of ResNet-50, and those of depthwise
-// convolutions, dense, on layers of MobileNet-V2:
+// convolutions, dense, on layers of MobileNet-V2 (3x3) and of MobileNet-V3 and
+// EfficientNet-B0 (5x5):
 //
 //   bazel run -c opt //delegate/bench:kernel_benchmark --
 //       --benchmark_filter='g4.*/L6'
@@ -55,12 +56,20 @@ struct DepthwiseLayer {
   int stride;
 };
 
-const std::vector<DepthwiseLayer> kDepthwiseLayers = {
+const std::vector<DepthwiseLayer> kDepthwise3x3Layers = {
     {"32at112", 32, 112, 1},   {"96at112s2", 96, 112, 2},
     {"144at56", 144, 56, 1},   {"144at56s2", 144, 56, 2},
     {"192at28", 192, 28, 1},   {"192at28s2", 192, 28, 2},
     {"384at14", 384, 14, 1},   {"576at14", 576, 14, 1},
     {"576at14s2", 576, 14, 2}, {"960at7", 960, 7, 1},
+};
+
+const std::vector<DepthwiseLayer> kDepthwise5x5Layers = {
+    {"72at56s2", 72, 56, 2},   {"144at56s2", 144, 56, 2},
+    {"120at28", 120, 28, 1},   {"240at28", 240, 28, 1},
+    {"480at14", 480, 14, 1},   {"672at14", 672, 14, 1},
+    {"672at14s2", 672, 14, 2}, {"960at7", 960, 7, 1},
+    {"1152at7", 1152, 7, 1},
 };
 
 constexpr double kCompression = 8.0;
@@ -119,16 +128,16 @@ void RunLayer(benchmark::State& state, const std::string& kernel, DataType type,
 }
 
 void RunDepthwise(benchmark::State& state, const std::string& kernel,
-                  DataType type, const DepthwiseLayer& layer) {
-  RandomConvOptions options = DenseDepthwise();
+                  DataType type, int kernel_side, const DepthwiseLayer& layer) {
+  RandomConvOptions options = DenseDepthwise(kernel_side);
   options.type = type;
   options.channels = layer.channels;
   options.stride_height = options.stride_width = layer.stride;
   const RandomConv random(options);
   Time(state, kernel, random.description(),
        {1, layer.side, layer.side, layer.channels},
-       double(kKernelTaps) * layer.channels * layer.side * layer.side /
-           (layer.stride * layer.stride));
+       double(kernel_side) * kernel_side * layer.channels * layer.side *
+           layer.side / (layer.stride * layer.stride));
 }
 
 void Register(const std::string& name, const std::string& kernel, DataType type,
@@ -144,11 +153,14 @@ void Register(const std::string& name, const std::string& kernel, DataType type,
 }
 
 void RegisterDepthwise(const std::string& name, const std::string& kernel,
-                       DataType type) {
-  for (const DepthwiseLayer& layer : kDepthwiseLayers) {
+                       DataType type, int kernel_side) {
+  const auto& layers =
+      kernel_side == 3 ? kDepthwise3x3Layers : kDepthwise5x5Layers;
+  for (const DepthwiseLayer& layer : layers) {
     benchmark::RegisterBenchmark((name + "/" + layer.name).c_str(),
                                  [=](benchmark::State& state) {
-                                   RunDepthwise(state, kernel, type, layer);
+                                   RunDepthwise(state, kernel, type,
+                                                kernel_side, layer);
                                  })
         ->Unit(benchmark::kMicrosecond);
   }
@@ -170,7 +182,7 @@ void RegisterDepthwiseTable(const Kernel* const* table, DataType type) {
   const uint32_t features = CpuFeatures();
   for (; *table != nullptr; ++table) {
     if (!CanRun(**table, features)) continue;
-    RegisterDepthwise((*table)->name, (*table)->name, type);
+    RegisterDepthwise((*table)->name, (*table)->name, type, (*table)->side);
   }
 }
 

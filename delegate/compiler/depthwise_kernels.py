@@ -1,25 +1,27 @@
-"""Emits int8 kernels of depthwise 3x3 convolutions as C++ with intrinsics.
+"""Emits int8 kernels of depthwise convolutions as C++ with intrinsics.
 
-A kernel computes a block of channels of a row of outputs, from left to right:
-load a column of three input pixels, interleave them so that the three inputs of
-a channel lie side by side, and multiply them with the weights of all windows that
-the column belongs to. Interleaved columns are not kept: the windows' sums wait for
-the next column instead. `delegate/core/depthwise/stream.h` describes the weights.
+A kernel computes a block of channels of a row of outputs, from left to right: load a column of
+input pixels, interleave them so that the inputs of a channel lie side by side, and multiply them
+with the weights of all windows that the column belongs to (`depthwise_windows.py`). A dot product
+has four inputs: of 5x5 windows those of the first four rows, and those of the last row in
+steps of its own, each of them with four neighbours. `delegate/core/depthwise/stream.h` describes
+the weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from depthwise_windows import BIAS, ENDED, Term, Walk
 from int8_outputs import limits, quantize_function
 from kernel_list import DepthwiseKernel, symbol
 from statements import define, indent
 from targets import Target
 
-_SIDE = 3
 _STRIDES = (1, 2)
 _LEAST_CHANNELS = 16
 _BLOCKS = 3  # kDepthwiseBlocks
+_TAPS = 4  # of a dot product
 _QUARTERS = range(4)  # vectors of sums of an int8 vector
 _UNROLLED = (4, 2, 1)  # outputs that share what is loaded of weights
 
@@ -80,76 +82,103 @@ def _multiply_function(target: Target) -> Iterator[str]:
     yield "}"
 
 
-def _weight_vectors(target: Target) -> int:
-    """Vectors of the weights of a column."""
-    return len(_QUARTERS) * (1 if target.has_dot else 2)
-
-
 class _Row:
     """Emits the function of a kernel for blocks of some width and a stride."""
 
     def __init__(self, kernel: DepthwiseKernel, halvings: int, stride: int) -> None:
         self.target = kernel.target
-        self.stride = stride
+        self.side = kernel.side
+        self.walk = Walk(kernel.side, stride)
         self.parts = range(1 << halvings)
         self.part_bytes = kernel.channels >> halvings
         self.name = _row_name(kernel, halvings, stride)
         self.is_wide = not kernel.target.has_dot
-        # Sums of windows that have begun and not ended.
-        self.open = ("first", "second")[: _SIDE - stride]
+        # Weights of a dot product, or of the two that stand for it.
+        self.step_vectors = len(_QUARTERS) * (2 if self.is_wide else 1)
+        self.has_last_row = kernel.side > _TAPS
+
+    @property
+    def steps(self) -> int:
+        """Dot products of an output."""
+        return self.side + (2 if self.has_last_row else 0)
 
     def load(self, row: int, column: str) -> str:
         """Loads a pixel of each part."""
+        t = self.target
         pixels = (f"row{row}[part{part} + {column}] + channel" for part in self.parts)
         if len(self.parts) == 1:
-            return self.target("load_any", *pixels)
-        operation = "load_lanes" if self.part_bytes == _LEAST_CHANNELS else "load_halves"
-        return self.target(operation, *pixels)
+            value = t("load_any", *pixels)
+        elif self.part_bytes == _LEAST_CHANNELS:
+            value = t("load_lanes", *pixels)
+        else:
+            value = t("load_halves", *pixels)
+        return value if self.is_wide else t("xor", value, "offset")
 
-    def inputs(self, column: str, index: int) -> Iterator[str]:
-        """Interleaves the three pixels of a column, to inputs<index>_0 to inputs<index>_3."""
+    def interleave(self, name: str, pixels: Sequence[str]) -> Iterator[str]:
+        """Brings four pixels of each channel side by side, to <name>_0 to <name>_3."""
         t = self.target
-        for row in range(_SIDE):
-            pixels = self.load(row, column)
-            value = pixels if self.is_wide else t("xor", pixels, "offset")
-            yield from define(t.vector, f"pixels{index}_{row}", value)
-        # The weight of the fourth byte is 0.
+        for i, pixel in enumerate(pixels):
+            yield from define(t.vector, f"{name}_pixel{i}", pixel)
         for half in ("low", "high"):
-            for pair, rows in enumerate(((0, 1), (2, 2))):
-                pixels = t(f"unpack_{half}8", *(f"pixels{index}_{row}" for row in rows))
-                yield from define(t.vector, f"{half}{index}_{pair}", pixels)
+            for first in (0, 2):
+                pair = (f"{name}_pixel{i}" for i in (first, first + 1))
+                yield from define(t.vector, f"{name}_{half}{first}", t(f"unpack_{half}8", *pair))
         for quarter in _QUARTERS:
             half, part = (("low", "high")[i] for i in divmod(quarter, 2))
-            quads = t(f"unpack_{part}16", f"{half}{index}_0", f"{half}{index}_1")
-            yield from define(t.vector, f"inputs{index}_{quarter}", quads)
+            quads = t(f"unpack_{part}16", f"{name}_{half}0", f"{name}_{half}2")
+            yield from define(t.vector, f"{name}_{quarter}", quads)
 
-    def product(self, total: str, inputs: int, quarter: int, column: int) -> str:
-        """Adds the products with a column of the window to a sum, or to the bias."""
-        vectors = _weight_vectors(self.target)
-        weights = f"weights + {column * vectors + quarter}"
-        if total == "bias":
-            total = self.target("load", f"stage + {quarter}")
-        return f"multiply({total}, inputs{inputs}_{quarter}, {weights})"
+    def inputs(self, index: int, column: int, start: str = "") -> Iterator[str]:
+        """Loads column `column` behind `start` as `column<index>`, and the end of its last row."""
+        place = f"{start}{column}"
+        rows = range(min(self.side, _TAPS))
+        # The weight of a fourth row that is none is 0.
+        pixels = [self.load(min(row, rows[-1]), place) for row in range(_TAPS)]
+        yield from self.interleave(f"column{index}", pixels)
+        if self.has_last_row and column % self.walk.stride == 0:
+            # Nor have pixels before the first one any weight.
+            columns = (max(column - back, 0) for back in reversed(range(_TAPS)))
+            last = self.side - 1
+            pixels = [self.load(last, f"{start}{column}") for column in columns]
+            yield from self.interleave(f"row{index}", pixels)
+
+    def add(self, term: Term, index: int, quarter: int, total: str) -> str:
+        """The sum `total` with a term of the column that was loaded as `column<index>`."""
+        factors = [(f"column{index}", term.tap)]
+        if self.has_last_row and term.tap == 0:
+            factors.append((f"row{index}", self.side))
+        if self.has_last_row and term.tap == self.side - 1:
+            factors.append((f"row{index}", self.side + 1))
+        for inputs, step in factors:
+            weights = f"weights + {step * self.step_vectors + quarter}"
+            total = f"multiply({total}, {inputs}_{quarter}, {weights})"
+        return total
+
+    def total(self, name: str, quarter: int) -> str:
+        """A sum by its name in a term."""
+        return self.target("load", f"stage + {quarter}") if name == BIAS else f"{name}{quarter}"
 
     def begin(self) -> Iterator[str]:
         """Starts the sums of windows that begin before the first ends."""
-        for index in range(len(self.open)):
-            yield from self.inputs(str(index), index)
+        for column in self.walk.begin:
+            yield from self.inputs(column, column)
         for quarter in _QUARTERS:
-            for begun, name in enumerate(self.open):
-                total = "bias"
-                for index in range(begun, len(self.open)):
-                    total = self.product(total, index, quarter, index - begun)
+            for name in self.walk.open:
+                total = self.total(BIAS, quarter)
+                for column in self.walk.begin:
+                    for term in self.walk.terms(column):
+                        if term.after == name:
+                            total = self.add(term, column, quarter, total)
                 yield f"{self.target.vector} {name}{quarter} ="
                 yield f"    {total};"
 
     def outputs(self, count: int) -> Iterator[str]:
-        """Computes `count` outputs from column x on."""
+        """Computes `count` outputs from output x on."""
         t = self.target
-        open_columns = len(self.open)
-        for index in range(count * self.stride):
-            column = f"{'' if self.stride == 1 else '2 * '}x + {index + open_columns}"
-            yield from self.inputs(column, index)
+        stride = self.walk.stride
+        start = f"{'' if stride == 1 else f'{stride} * '}x + "
+        for index in range(count * stride):
+            yield from self.inputs(index, self.walk.step[0] + index, start)
         for quarter in _QUARTERS:
             for output in range(count):
                 yield from self.end_window(output, quarter)
@@ -164,18 +193,14 @@ class _Row:
 
     def end_window(self, output: int, quarter: int) -> Iterator[str]:
         """Adds the columns that end the window of an output and continue the next ones."""
-        vector = self.target.vector
         ended = f"sum{output}_{quarter}"
-        first, second = f"first{quarter}", f"second{quarter}"
-        if self.stride == 1:
-            yield f"{vector} {ended} = {self.product(first, output, quarter, 2)};"
-            yield f"{first} = {self.product(second, output, quarter, 1)};"
-            yield f"{second} = {self.product('bias', output, quarter, 0)};"
-            return
-        middle, last = 2 * output, 2 * output + 1
-        yield f"{first} = {self.product(first, middle, quarter, 1)};"
-        yield f"{vector} {ended} = {self.product(first, last, quarter, 2)};"
-        yield f"{first} = {self.product('bias', last, quarter, 0)};"
+        yield f"{self.target.vector} {ended};"
+        for place, column in enumerate(self.walk.step):
+            index = output * self.walk.stride + place
+            for term in self.walk.terms(column):
+                after = ended if term.after == ENDED else f"{term.after}{quarter}"
+                yield f"{after} ="
+                yield f"    {self.add(term, index, quarter, self.total(term.before, quarter))};"
 
     def store(self, output: int) -> Iterator[str]:
         t = self.target
@@ -202,14 +227,14 @@ class _Row:
         if not self.is_wide:
             yield f"  const {t.vector} offset = {t('splat8', '-128')};"
         yield f"  const {t.vector}* weights = (const {t.vector}*)args->stream;"
-        yield f"  const {t.vector}* stage = weights + {_SIDE * _weight_vectors(t)};"
-        for row in range(_SIDE):
+        yield f"  const {t.vector}* stage = weights + {self.steps * self.step_vectors};"
+        for row in range(self.side):
             yield f"  const int8_t* const* row{row} = args->rows[{row}];"
         yield "  const size_t channel = args->channel;"
         yield "  const size_t pixel_bytes = args->pixel_bytes;"
         yield "  const size_t count = args->count;"
         for part in self.parts:
-            yield f"  const size_t part{part} = {self.stride} * args->parts[{part}];"
+            yield f"  const size_t part{part} = {self.walk.stride} * args->parts[{part}];"
         yield from indent(self.begin())
         yield "  size_t x = 0;"
         for outputs in _UNROLLED:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from depthwise_windows import BIAS, ENDED, Walk
 from kernel_list import FloatDepthwiseKernel, symbol
 from statements import define, indent
 from targets import Target
 
-_SIDE = 3
 _STRIDES = (1, 2)
 _MOST_ROWS = 4  # kFloatDepthwiseRows
 
@@ -47,32 +47,29 @@ class _Rows:
 
     def __init__(self, kernel: FloatDepthwiseKernel, rows: int, stride: int) -> None:
         self.target = kernel.target
-        self.stride = stride
+        self.side = kernel.side
+        self.walk = Walk(kernel.side, stride)
         self.outputs = range(rows)
-        self.inputs = range((rows - 1) * stride + _SIDE)
+        self.inputs = range((rows - 1) * stride + kernel.side)
         self.name = _name(kernel, rows, stride)
 
-    def column(self, column: str, *sums: tuple[str, str, int]) -> Iterator[str]:
-        """Adds the products with a column of inputs to sums of each row of outputs.
-
-        Args:
-            column: Which one.
-            sums: Names of what becomes a sum, what it was before, and the column of its window.
-        """
+    def column(self, column: int, place: str) -> Iterator[str]:
+        """Adds the products with the inputs at `place` to sums of each row of outputs."""
         t = self.target
         yield "{"
         for i in self.inputs:
-            value = t("load_any_float", f"row{i}[{column}] + c")
+            value = t("load_any_float", f"row{i}[{place}] + c")
             yield from indent(self.define(f"input{i}", value))
             for output in self.outputs:
-                row = i - output * self.stride
-                if row not in range(_SIDE):
+                row = i - output * self.walk.stride
+                if row not in range(self.side):
                     continue
-                for after, before, tap in sums:
-                    old = after if row else before
-                    old = old if old == "bias" else f"{old}{output}"
-                    weight = f"weight{row * _SIDE + tap}"
-                    yield f"  {after}{output} = {t('multiply_add', f'input{i}', weight, old)};"
+                for term in self.walk.terms(column):
+                    after = f"{term.after}{output}"
+                    before = term.before if term.before == BIAS else f"{term.before}{output}"
+                    weight = f"weight{row * self.side + term.tap}"
+                    total = after if row > 0 else before
+                    yield f"  {after} = {t('multiply_add', f'input{i}', weight, total)};"
         yield "}"
 
     def define(self, name: str, value: str) -> Iterator[str]:
@@ -85,38 +82,31 @@ class _Rows:
 
     def begin(self) -> Iterator[str]:
         """Starts the sums of windows that begin before the first ends."""
-        if self.stride == 1:
-            yield from self.declare("first", "second")
-            yield from self.column("0", ("first", "bias", 0))
-            yield from self.column("1", ("first", "first", 1), ("second", "bias", 0))
-        else:
-            yield from self.declare("first")
-            yield from self.column("0", ("first", "bias", 0))
+        yield from self.declare(*self.walk.open)
+        for column in self.walk.begin:
+            yield from self.column(column, str(column))
 
     def step(self) -> Iterator[str]:
         """Ends the windows of column x of the outputs."""
         t = self.target
-        yield from self.declare("ended")
-        if self.stride == 1:
-            yield from self.column(
-                "x + 2", ("ended", "first", 2), ("first", "second", 1), ("second", "bias", 0)
-            )
-        else:
-            yield from self.column("2 * x + 1", ("first", "first", 1))
-            yield from self.column("2 * x + 2", ("ended", "first", 2), ("first", "bias", 0))
+        yield from self.declare(ENDED)
+        start = "x" if self.walk.stride == 1 else f"{self.walk.stride} * x"
+        for column in self.walk.step:
+            yield from self.column(column, f"{start} + {column}")
         for output in self.outputs:
             # A NaN passes: both operations return their second argument then.
-            value = t("min_float", "max", t("max_float", "min", f"ended{output}"))
+            value = t("min_float", "max", t("max_float", "min", f"{ENDED}{output}"))
             yield f"{t('store_any_float', f'output{output} + x * channels + c', value)};"
 
     def channels(self) -> Iterator[str]:
         """Computes a vector of channels."""
         t = self.target
-        for tap in range(_SIDE * _SIDE):
+        taps = self.side * self.side
+        for tap in range(taps):
             value = t("load_any_float", f"parameters + {tap} * channels + c")
             yield from self.define(f"weight{tap}", value)
-        value = t("load_any_float", f"parameters + {_SIDE * _SIDE} * channels + c")
-        yield from define(t.float_vector, "bias", value)
+        value = t("load_any_float", f"parameters + {taps} * channels + c")
+        yield from define(t.float_vector, BIAS, value)
         yield from self.begin()
         yield "for (size_t x = 0; x < width; ++x) {"
         yield from indent(self.step())

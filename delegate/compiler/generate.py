@@ -40,7 +40,7 @@ FAMILIES = {
             DEPTHWISE_KERNELS,
             depthwise_kernels.functions,
             depthwise_kernels.members,
-            sizes=("channels",),
+            sizes=("side", "channels"),
         ),
         Family(
             "elementwise",
@@ -56,7 +56,7 @@ FAMILIES = {
             float_depthwise_kernels.functions,
             float_depthwise_kernels.members,
             folder="depthwise",
-            sizes=("channels", "rows"),
+            sizes=("side", "channels", "rows"),
         ),
         Family(
             "float_pointwise",

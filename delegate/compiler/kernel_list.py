@@ -11,7 +11,7 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 * target: an instruction set of `targets.py`.
 
 Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
-`qs8-depthwise-c64-avx512vnni`, `f32-depthwise-c16-avx512`. `elementwise-avx512`,
+`qs8-depthwise-c64-avx512vnni` (3x3), `f32-depthwise5x5-c16-avx512`. `elementwise-avx512`,
 `pool-avx512` and `unary-avx512` take tensors of either type.
 """
 
@@ -223,14 +223,21 @@ POINTWISE_KERNELS = (
 )
 
 
+def _depthwise(side: int) -> str:
+    """The operation in names of kernels of depthwise convolutions."""
+    return "depthwise" if side == 3 else f"depthwise{side}x{side}"
+
+
 @dataclasses.dataclass(frozen=True)
 class DepthwiseKernel:
-    """An int8 kernel of depthwise 3x3 convolutions, for blocks of up to `channels` channels.
+    """An int8 kernel of depthwise convolutions, for blocks of up to `channels` channels.
 
     Attributes:
+        side: Rows and columns of a window.
         target: Instruction set.
     """
 
+    side: int
     target: Target
 
     @property
@@ -241,24 +248,28 @@ class DepthwiseKernel:
     @property
     def name(self) -> str:
         """Name by the grammar above."""
-        return f"qs8-depthwise-c{self.channels}-{self.target.name}"
+        return f"qs8-{_depthwise(self.side)}-c{self.channels}-{self.target.name}"
 
 
 DEPTHWISE_KERNELS = tuple(
-    DepthwiseKernel(TARGETS[target]) for target in ("avx2", "avxvnni", "avx512vnni")
+    DepthwiseKernel(side, TARGETS[target])
+    for side in (3, 5)
+    for target in ("avx2", "avxvnni", "avx512vnni")
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class FloatDepthwiseKernel:
-    """A float32 kernel of depthwise 3x3 convolutions.
+    """A float32 kernel of depthwise convolutions.
 
     Attributes:
+        side: Rows and columns of a window.
         rows: Rows of outputs that it computes at once, at most: as many as there are registers
             for their sums, beside the weights.
         target: Instruction set.
     """
 
+    side: int
     rows: int
     target: Target
 
@@ -270,12 +281,14 @@ class FloatDepthwiseKernel:
     @property
     def name(self) -> str:
         """Name by the grammar above."""
-        return f"f32-depthwise-c{self.channels}-{self.target.name}"
+        return f"f32-{_depthwise(self.side)}-c{self.channels}-{self.target.name}"
 
 
 FLOAT_DEPTHWISE_KERNELS = (
-    FloatDepthwiseKernel(2, TARGETS["avx2"]),
-    FloatDepthwiseKernel(4, TARGETS["avx512"]),
+    FloatDepthwiseKernel(3, 2, TARGETS["avx2"]),
+    FloatDepthwiseKernel(3, 4, TARGETS["avx512"]),
+    FloatDepthwiseKernel(5, 2, TARGETS["avx2"]),
+    FloatDepthwiseKernel(5, 4, TARGETS["avx512"]),
 )
 
 

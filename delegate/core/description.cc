@@ -120,6 +120,10 @@ Status CheckDepthwise(const DepthwiseWeights& weights) {
     return Status::Error("weight type %d; float32 and int8 are accepted",
                          static_cast<int>(weights.type));
   }
+  if (!IsDepthwiseSide(weights.kernel_side)) {
+    return Status::Error("depthwise %dx%d kernels; 3x3 and 5x5 are accepted",
+                         weights.kernel_side, weights.kernel_side);
+  }
   if (weights.channels < 1 || weights.channels > kMaxChannels) {
     return Status::Error("%d channels; 1 to %d are accepted", weights.channels,
                          kMaxChannels);
@@ -127,9 +131,9 @@ Status CheckDepthwise(const DepthwiseWeights& weights) {
   const size_t given = weights.type == DataType::kInt8
                            ? weights.int8_values.size()
                            : weights.float_values.size();
-  if (given != size_t{kKernelTaps} * weights.channels) {
+  if (given != size_t(weights.taps()) * weights.channels) {
     return Status::Error("%zu weight values for %d channels; each has %d",
-                         given, weights.channels, kKernelTaps);
+                         given, weights.channels, weights.taps());
   }
   return Status();
 }

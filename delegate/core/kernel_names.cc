@@ -128,6 +128,27 @@ struct AcceptedNames {
   char text[(kNamesInErrors + 2) * (kMaxKernelName + 1)];
 };
 
+// Why a kernel that can run here does not compute the convolution.
+template <typename Kernel>
+const char* WhyUnfit(const Kernel&, const ConvDescription&) {
+  return "does not compute these strides";
+}
+template <typename Kernel>
+const char* WhyUnfitDepthwise(const Kernel& kernel,
+                              const ConvDescription& description) {
+  return kernel.side == description.kernel_side()
+             ? "does not compute so few channels"
+             : "does not compute windows of this size";
+}
+const char* WhyUnfit(const DepthwiseKernel& kernel,
+                     const ConvDescription& description) {
+  return WhyUnfitDepthwise(kernel, description);
+}
+const char* WhyUnfit(const FloatDepthwiseKernel& kernel,
+                     const ConvDescription& description) {
+  return WhyUnfitDepthwise(kernel, description);
+}
+
 }  // namespace
 
 const GemvKernel* const* GemvKernels(const ConvDescription& description) {
@@ -145,9 +166,7 @@ Status UnusableKernel(const char* name, const ConvDescription& description) {
     } else if (!HalvesFitInt32(description)) {
       reason = "does not compute outputs of this scale";
     } else {
-      reason = description.depthwise != nullptr
-                   ? "does not compute so few channels"
-                   : "does not compute these strides";
+      reason = WhyUnfit(*known, description);
     }
   });
   return Status::Error(

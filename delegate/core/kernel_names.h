@@ -20,13 +20,16 @@ template <typename Kernel>
 bool Fits(const Kernel&, const ConvDescription& description) {
   return HalvesFitInt32(description);
 }
-inline bool Fits(const DepthwiseKernel&, const ConvDescription& description) {
+inline bool Fits(const DepthwiseKernel& kernel,
+                 const ConvDescription& description) {
   return HalvesFitInt32(description) &&
+         description.kernel_side() == kernel.side &&
          description.channels() >= kDepthwiseLeastChannels;
 }
 inline bool Fits(const FloatDepthwiseKernel& kernel,
                  const ConvDescription& description) {
-  return description.channels() >= kernel.channels;
+  return description.kernel_side() == kernel.side &&
+         description.channels() >= kernel.channels;
 }
 inline bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
   return HalvesFitInt32(description) &&

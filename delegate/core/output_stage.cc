@@ -12,7 +12,7 @@ constexpr double kLargestMultiplier = 512.0;
 
 // Products of a sum, at most.
 int MostTaps(const ConvDescription& description) {
-  if (description.depthwise != nullptr) return kKernelTaps;
+  if (description.depthwise != nullptr) return description.depthwise->taps();
   const PatternWeights& weights = *description.weights;
   uint32_t kernels = 0;
   for (int group = 0; group < weights.groups(); ++group) {

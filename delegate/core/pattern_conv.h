@@ -46,7 +46,7 @@ struct ConvDescription {
     return weights ? weights->channels : depthwise->channels;
   }
   int kernel_side() const {
-    return weights ? weights->kernel_side : kKernelSide;
+    return weights ? weights->kernel_side : depthwise->kernel_side;
   }
   const std::vector<float>& scales() const {
     return weights ? weights->scales : depthwise->scales;

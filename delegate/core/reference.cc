@@ -138,7 +138,7 @@ class DepthwiseSums {
     const Value* values = math.Values(weights_).data();
     for (int channel = 0; channel < weights_.channels; ++channel) {
       auto sum = math.Bias(channel);
-      for (int tap = 0; tap < kKernelTaps; ++tap) {
+      for (int tap = 0; tap < weights_.taps(); ++tap) {
         if (window[tap] == nullptr) continue;
         sum += math.Product(values[tap * weights_.channels + channel],
                             window[tap][channel]);
@@ -184,7 +184,7 @@ class ReferenceConv : public WindowConv {
   void ComputePixel(const Value* input, int image, int y, int x,
                     Value* output) const {
     const int side = sizes().kernel_side;
-    const Value* window[kKernelTaps];
+    const Value* window[kDepthwiseMostTaps];
     const ActivationShape& shape = geometry().input;
     for (int tap = 0; tap < side * side; ++tap) {
       const int row =

@@ -130,27 +130,30 @@ double AddPatternWeights(const RandomConvOptions& options, Random* random,
 double AddDepthwiseWeights(const RandomConvOptions& options, Random* random,
                            DepthwiseWeights* weights) {
   weights->type = options.type;
+  weights->kernel_side = options.kernel_side;
   weights->channels = options.channels;
   const std::vector<uint16_t> patterns = Patterns(options, random);
   const int last_pattern = static_cast<int>(patterns.size()) - 1;
-  const bool pruned = options.compression > 1.0;
-  std::vector<uint16_t> masks;
+  const bool pruned =
+      options.compression > 1.0 && options.kernel_side == kKernelSide;
+  std::vector<uint32_t> masks;
   for (int i = 0; i < options.channels; ++i) {
     masks.push_back(pruned ? patterns[Uniform(0, last_pattern, random)]
-                           : (1 << kKernelTaps) - 1);
+                           : (1u << weights->taps()) - 1);
   }
-  for (int tap = 0; tap < kKernelTaps; ++tap) {
+  for (int tap = 0; tap < weights->taps(); ++tap) {
     for (int i = 0; i < options.channels; ++i) {
       AddValue(options, masks[i] >> tap & 1, random, weights);
     }
   }
-  return pruned ? kPatternEntries : kKernelTaps;
+  return pruned ? kPatternEntries : weights->taps();
 }
 
 }  // namespace
 
-RandomConvOptions DenseDepthwise() {
+RandomConvOptions DenseDepthwise(int kernel_side) {
   RandomConvOptions options;
+  options.kernel_side = kernel_side;
   options.depthwise = true;
   options.compression = 1.0;
   return options;

@@ -13,7 +13,7 @@ struct RandomConvOptions {
   DataType type = DataType::kInt8;
   int kernel_side = 3;
   // Of depthwise ones: the filters are the channels and have no groups, and
-  // their weights follow patterns where there is any compression.
+  // their 3x3 weights follow patterns where there is any compression.
   bool depthwise = false;
   int filters = 16;
   int channels = 16;
@@ -65,7 +65,7 @@ std::vector<int8_t> RandomInt8(size_t count, uint32_t seed);
 std::vector<float> RandomFloat(size_t count, uint32_t seed);
 
 // Options of a depthwise convolution that is not pruned.
-RandomConvOptions DenseDepthwise();
+RandomConvOptions DenseDepthwise(int kernel_side = kKernelSide);
 
 // A pattern library: four T-shapes and four blocks of 2x2.
 std::vector<uint16_t> EightPatterns();

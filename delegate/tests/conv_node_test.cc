@@ -50,7 +50,13 @@ INSTANTIATE_TEST_SUITE_P(
                           g->tensor(g->weights).dims =
                               g->arrays().Ints({1, 9, 1, 16});
                         },
-                        "1x9x1x16; accepted is 1x3x3"},
+                        "1x9x1x16; accepted are 1x3x3 and 1x5x5"},
+        DepthwiseChange{"even_kernel",
+                        [](DepthwiseGraph* g) {
+                          g->tensor(g->weights).dims =
+                              g->arrays().Ints({1, 4, 4, 16});
+                        },
+                        "1x4x4x16; accepted are 1x3x3 and 1x5x5"},
         DepthwiseChange{
             "short_weights",
             [](DepthwiseGraph* g) { g->tensor(g->weights).bytes = 143; },

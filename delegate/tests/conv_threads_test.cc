@@ -105,7 +105,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"FloatGroup8", DataType::kFloat32, 3, 8},
                     Case{"PointwiseInt8", DataType::kInt8, 1, 4},
                     Case{"PointwiseFloat", DataType::kFloat32, 1, 4},
-                    Case{"DepthwiseInt8", DataType::kInt8, 3, 1, true}),
+                    Case{"DepthwiseInt8", DataType::kInt8, 3, 1, true},
+                    Case{"Depthwise5x5Int8", DataType::kInt8, 5, 1, true}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

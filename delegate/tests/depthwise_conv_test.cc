@@ -1,4 +1,4 @@
-// Depthwise 3x3 convolutions on the kernels of the lists.
+// Depthwise convolutions on the kernels of the lists.
 
 #include <gtest/gtest.h>
 
@@ -43,7 +43,7 @@ std::vector<Boundary> RowBoundaries(const FloatDepthwiseKernel& kernel) {
 
 TestedKernels Make(const DepthwiseKernel* kernel) {
   TestedKernels tested;
-  tested.conv = DenseDepthwise();
+  tested.conv = DenseDepthwise(kernel->side);
   tested.least_channels = kDepthwiseLeastChannels;
   tested.boundaries = BlockBoundaries();
   tested.create = [kernel](const ConvDescription& description) {
@@ -54,7 +54,7 @@ TestedKernels Make(const DepthwiseKernel* kernel) {
 
 TestedKernels MakeFloat(const FloatDepthwiseKernel* kernel) {
   TestedKernels tested;
-  tested.conv = DenseDepthwise();
+  tested.conv = DenseDepthwise(kernel->side);
   tested.conv.type = DataType::kFloat32;
   tested.least_channels = kernel->channels;
   tested.boundaries = RowBoundaries(*kernel);

@@ -155,10 +155,14 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
        }},
       {"0 channels",
        [](DepthwiseWeights* w, ConvDescription*) { w->channels = 0; }},
-      {"143 weight values",
+      {"depthwise 4x4 kernels",
+       [](DepthwiseWeights* w, ConvDescription*) { w->kernel_side = 4; }},
+      {"143 weight values for 16 channels; each has 9",
        [](DepthwiseWeights* w, ConvDescription*) {
          w->int8_values.pop_back();
        }},
+      {"144 weight values for 16 channels; each has 25",
+       [](DepthwiseWeights* w, ConvDescription*) { w->kernel_side = 5; }},
       {"15 weight scales",
        [](DepthwiseWeights* w, ConvDescription*) { w->scales.pop_back(); }},
       {"scale of filter 3",
@@ -179,8 +183,9 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
 class DepthwiseKernelTest : public testing::Test {
  protected:
   // The name of the kernel chosen, or the error.
-  std::string Choose(DataType type, int channels, const char* kernel = "") {
-    RandomConvOptions options = DenseDepthwise();
+  std::string Choose(DataType type, int side, int channels,
+                     const char* kernel = "") {
+    RandomConvOptions options = DenseDepthwise(side);
     options.type = type;
     options.channels = channels;
     const RandomConv random(options);
@@ -196,7 +201,8 @@ class DepthwiseKernelTest : public testing::Test {
   template <typename Kernel>
   void ExpectEachCanBeForced(const Kernel* const* table, DataType type) {
     for (; *table != nullptr; ++table) {
-      const std::string chosen = Choose(type, 16, (*table)->name);
+      const std::string chosen =
+          Choose(type, (*table)->side, 16, (*table)->name);
       if (CanRun(**table, CpuFeatures())) {
         EXPECT_EQ(chosen, (*table)->name);
       } else {
@@ -207,19 +213,24 @@ class DepthwiseKernelTest : public testing::Test {
 };
 
 TEST_F(DepthwiseKernelTest, TheFastestKernelRunsButForFewChannels) {
-  const DepthwiseKernel* int8 =
-      FastestKernel(native::kDepthwiseKernels, CpuFeatures());
-  EXPECT_EQ(Choose(DataType::kInt8, 15), "reference");
-  EXPECT_EQ(Choose(DataType::kInt8, 16), int8 ? int8->name : "reference");
-  for (const int channels : {7, 8, 15, 16}) {
-    const FloatDepthwiseKernel* float32 =
-        FastestKernel(native::kFloatDepthwiseKernels, CpuFeatures(),
-                      [=](const FloatDepthwiseKernel& kernel) {
-                        return kernel.channels <= channels;
-                      });
-    EXPECT_EQ(float32 == nullptr, channels < 8 || CpuFeatures() == 0);
-    EXPECT_EQ(Choose(DataType::kFloat32, channels),
-              float32 ? float32->name : "reference");
+  for (const int side : {3, 5}) {
+    const DepthwiseKernel* int8 = FastestKernel(
+        native::kDepthwiseKernels, CpuFeatures(),
+        [=](const DepthwiseKernel& kernel) { return kernel.side == side; });
+    EXPECT_EQ(int8 == nullptr, CpuFeatures() == 0);
+    EXPECT_EQ(Choose(DataType::kInt8, side, 15), "reference");
+    EXPECT_EQ(Choose(DataType::kInt8, side, 16),
+              int8 ? int8->name : "reference");
+    for (const int channels : {7, 8, 15, 16}) {
+      const FloatDepthwiseKernel* float32 = FastestKernel(
+          native::kFloatDepthwiseKernels, CpuFeatures(),
+          [=](const FloatDepthwiseKernel& kernel) {
+            return kernel.side == side && kernel.channels <= channels;
+          });
+      EXPECT_EQ(float32 == nullptr, channels < 8 || CpuFeatures() == 0);
+      EXPECT_EQ(Choose(DataType::kFloat32, side, channels),
+                float32 ? float32->name : "reference");
+    }
   }
 }
 
@@ -232,10 +243,23 @@ TEST_F(DepthwiseKernelTest, KernelsOfMoreChannelsThanThereAreAreAnError) {
   for (auto table = native::kFloatDepthwiseKernels; *table != nullptr;
        ++table) {
     if (!CanRun(**table, CpuFeatures())) continue;
-    const std::string error =
-        Choose(DataType::kFloat32, (*table)->channels - 1, (*table)->name);
+    const std::string error = Choose(DataType::kFloat32, (*table)->side,
+                                     (*table)->channels - 1, (*table)->name);
     EXPECT_NE(error.find("so few channels"), std::string::npos) << error;
   }
+}
+
+TEST_F(DepthwiseKernelTest, KernelsOfOtherWindowsAreAnError) {
+  const auto check = [&](const auto* const* table, DataType type) {
+    for (; *table != nullptr; ++table) {
+      if (!CanRun(**table, CpuFeatures())) continue;
+      const std::string error =
+          Choose(type, 8 - (*table)->side, 16, (*table)->name);
+      EXPECT_NE(error.find("windows of this size"), std::string::npos) << error;
+    }
+  };
+  check(native::kDepthwiseKernels, DataType::kInt8);
+  check(native::kFloatDepthwiseKernels, DataType::kFloat32);
 }
 
 class KernelNameTest : public testing::Test {
@@ -540,24 +564,28 @@ TEST(PredictCostTest, Of1x1ConvolutionsRisesWithCompressionAndGroups) {
 
 TEST(PredictCostTest, OfDepthwiseConvolutions) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
-  const auto predict = [](DataType type, int channels, int side) {
-    RandomConvOptions options = DenseDepthwise();
-    options.type = type;
-    options.channels = channels;
-    const RandomConv random(options);
-    return PredictCost(random.description(), {1, side, side, channels})
-        .speedup();
-  };
-  EXPECT_GT(predict(DataType::kInt8, 192, 28), 1.3);
-  EXPECT_LT(predict(DataType::kInt8, 192, 28), 4.0);
-  EXPECT_GT(predict(DataType::kInt8, 192, 28),
-            predict(DataType::kInt8, 17, 28));
-  EXPECT_LT(predict(DataType::kInt8, 16, 1), 1.0);
-  EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
-  EXPECT_GT(predict(DataType::kFloat32, 192, 28), 1.3);
-  EXPECT_LT(predict(DataType::kFloat32, 192, 28), 4.0);
-  EXPECT_LT(predict(DataType::kFloat32, 16, 1), 1.0);
-  EXPECT_LT(predict(DataType::kFloat32, 7, 28), 1.0);
+  for (const int kernel_side : {3, 5}) {
+    SCOPED_TRACE(kernel_side);
+    const auto predict = [=](DataType type, int channels, int side) {
+      RandomConvOptions options = DenseDepthwise(kernel_side);
+      options.type = type;
+      options.channels = channels;
+      const RandomConv random(options);
+      return PredictCost(random.description(), {1, side, side, channels})
+          .speedup();
+    };
+    for (const DataType type : {DataType::kInt8, DataType::kFloat32}) {
+      EXPECT_GT(predict(type, 192, 28), 1.3);
+      EXPECT_LT(predict(type, 192, 28), 5.0);
+      EXPECT_LT(predict(type, 16, 1), 1.0);
+    }
+    EXPECT_GT(predict(DataType::kInt8, 192, 28),
+              predict(DataType::kInt8, 17, 28));
+    EXPECT_LT(predict(DataType::kInt8, 8, 28), 1.0);
+    EXPECT_LT(predict(DataType::kFloat32, 7, 28), 1.0);
+    // Too few for a vector of AVX-512: the dense one fills a part of it.
+    EXPECT_GT(predict(DataType::kFloat32, 8, 28), 1.1);
+  }
 }
 
 std::vector<float> RunFloats(const ConvDescription& description,

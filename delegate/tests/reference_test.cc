@@ -54,6 +54,15 @@ constexpr Setting kSettings[] = {
     {2, Padding::kValid, 5, 8, 2, 3, 0, 0},
 };
 
+// Those of 5x5 windows.
+constexpr Setting kWideSettings[] = {
+    {1, Padding::kSame, 5, 7, 5, 7, 2, 2},
+    {1, Padding::kValid, 5, 7, 1, 3, 0, 0},
+    {2, Padding::kSame, 5, 8, 3, 4, 2, 1},
+    {2, Padding::kSame, 6, 1, 3, 1, 1, 2},
+    {2, Padding::kValid, 5, 8, 1, 2, 0, 0},
+};
+
 RandomConvOptions Options(DataType type, const Setting& setting) {
   RandomConvOptions options;
   options.type = type;
@@ -184,12 +193,12 @@ TEST(ReferenceTest, Int8EqualsDense) {
 template <typename Value>
 double DepthwiseSum(const std::vector<Value>& weights,
                     const std::vector<Value>& input,
-                    const ActivationShape& shape, double zero_point, int top,
-                    int left, int channel) {
+                    const ActivationShape& shape, double zero_point, int side,
+                    int top, int left, int channel) {
   double sum = 0;
-  for (int tap = 0; tap < 9; ++tap) {
-    const int row = top + tap / 3;
-    const int column = left + tap % 3;
+  for (int tap = 0; tap < side * side; ++tap) {
+    const int row = top + tap / side;
+    const int column = left + tap % side;
     if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) {
       continue;
     }
@@ -207,7 +216,8 @@ void CheckDepthwise(RandomConvOptions options,
                     std::vector<Value> DepthwiseWeights::* weights,
                     std::vector<Value> (*random_values)(size_t, uint32_t),
                     double tolerance, const Expected& expected) {
-  for (const Setting& setting : kSettings) {
+  const auto& settings = options.kernel_side == 3 ? kSettings : kWideSettings;
+  for (const Setting& setting : settings) {
     options.channels = 5;
     options.stride_height = options.stride_width = setting.stride;
     options.padding = setting.padding;
@@ -221,10 +231,11 @@ void CheckDepthwise(RandomConvOptions options,
     conv->Run(values.data(), output.data(), nullptr, nullptr);
     ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
                                             size_t index) {
-      const double sum = DepthwiseSum(
-          random.depthwise_weights().*weights, values, input,
-          description.input.zero_point, y * setting.stride - setting.pad_top,
-          x * setting.stride - setting.pad_left, channel);
+      const double sum =
+          DepthwiseSum(random.depthwise_weights().*weights, values, input,
+                       description.input.zero_point, options.kernel_side,
+                       y * setting.stride - setting.pad_top,
+                       x * setting.stride - setting.pad_left, channel);
       ASSERT_NEAR(output[index], expected(description, channel, sum), tolerance)
           << "output " << index;
     });
@@ -232,26 +243,30 @@ void CheckDepthwise(RandomConvOptions options,
 }
 
 TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
-  RandomConvOptions options = DenseDepthwise();
-  options.type = DataType::kFloat32;
-  CheckDepthwise(
-      options, &DepthwiseWeights::float_values, RandomFloat, 1e-5,
-      [](const ConvDescription& description, int channel, double sum) {
-        return sum + description.float_bias[channel];
-      });
+  for (const int side : {3, 5}) {
+    RandomConvOptions options = DenseDepthwise(side);
+    options.type = DataType::kFloat32;
+    CheckDepthwise(
+        options, &DepthwiseWeights::float_values, RandomFloat, 1e-5,
+        [](const ConvDescription& description, int channel, double sum) {
+          return sum + description.float_bias[channel];
+        });
+  }
 }
 
 TEST(ReferenceTest, DepthwiseInt8EqualsDense) {
-  CheckDepthwise(
-      DenseDepthwise(), &DepthwiseWeights::int8_values, RandomInt8, 0.51,
-      [](const ConvDescription& description, int channel, double sum) {
-        const double real = (sum + description.int32_bias[channel]) *
-                            description.input.scale *
-                            description.scales()[channel];
-        return std::clamp(
-            real / description.output.scale + description.output.zero_point,
-            -128.0, 127.0);
-      });
+  for (const int side : {3, 5}) {
+    CheckDepthwise(
+        DenseDepthwise(side), &DepthwiseWeights::int8_values, RandomInt8, 0.51,
+        [](const ConvDescription& description, int channel, double sum) {
+          const double real = (sum + description.int32_bias[channel]) *
+                              description.input.scale *
+                              description.scales()[channel];
+          return std::clamp(
+              real / description.output.scale + description.output.zero_point,
+              -128.0, 127.0);
+        });
+  }
 }
 
 TEST(ReferenceTest, QuantisedActivationsClampToTheirRange) {

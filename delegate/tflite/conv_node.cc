@@ -263,10 +263,10 @@ Status ReadDepthwiseWeights(const TfLiteTensor& tensor, DataType type,
   Status status = CheckWeights(tensor, type, kImageRank);
   if (!status.ok()) return status;
   const int* dims = tensor.dims->data;
-  if (dims[0] != 1 || dims[1] != kKernelSide || dims[2] != kKernelSide) {
+  if (dims[0] != 1 || dims[1] != dims[2] || !IsDepthwiseSide(dims[1])) {
     return Status::Error(
-        "the depthwise weights have the shape %dx%dx%dx%d; accepted is 1x3x3 "
-        "and the channels",
+        "the depthwise weights have the shape %dx%dx%dx%d; accepted are 1x3x3 "
+        "and 1x5x5 and the channels",
         dims[0], dims[1], dims[2], dims[3]);
   }
   if (dims[3] != input_channels) {
@@ -280,8 +280,9 @@ Status ReadDepthwiseWeights(const TfLiteTensor& tensor, DataType type,
   status = ReadValues(tensor, type, &densified, &values);
   if (!status.ok()) return status;
   weights->type = type;
+  weights->kernel_side = dims[1];
   weights->channels = dims[3];
-  const size_t count = size_t{kKernelTaps} * dims[3];
+  const size_t count = size_t(weights->taps()) * dims[3];
   if (type == DataType::kInt8) {
     const auto* int8_values = static_cast<const int8_t*>(values);
     weights->int8_values.assign(int8_values, int8_values + count);

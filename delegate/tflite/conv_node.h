@@ -40,8 +40,8 @@ Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
 Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
                   const TfLiteTensor& weights, ConvNode* conv);
 
-// Reads a DEPTHWISE_CONV_2D with a 3x3 kernel for each channel; `weights` as
-// above.
+// Reads a DEPTHWISE_CONV_2D with a 3x3 or 5x5 kernel for each channel;
+// `weights` as above.
 Status ReadDepthwiseConv2D(const TfLiteContext& context, const TfLiteNode& node,
                            const TfLiteTensor& weights, ConvNode* conv);
 

@@ -37,6 +37,9 @@ SPARSE_FULLY_CONNECTED = f"{DENSIFY} + {FULLY_CONNECTED}"
 DEPTHWISE_LEAST_CHANNELS = {"float32": 8, "int8": 16}
 """Fewest channels of depthwise convolutions that the delegate has kernels for, by type."""
 
+DEPTHWISE_KERNEL_SIZES = ((3, 3), (5, 5))
+"""Kernel sizes of depthwise convolutions that the delegate takes."""
+
 _BIAS_BYTES = 4  # float32 and int32 alike
 _DENSIFIED = {CONV_2D: SPARSE_CONV_2D, FULLY_CONNECTED: SPARSE_FULLY_CONNECTED}
 _RANKS = (2, 3, 4)  # of what fully-connected layers read and write
@@ -356,7 +359,7 @@ def _check_depthwise(convolution: Convolution, graph: Graph, operator: Any) -> N
     shape = convolution.shape
     if len(shape) != 4 or shape[0] != 1:
         raise _UnfitError(f"depthwise weights of shape {shape}")
-    if shape[1:3] != (3, 3):
+    if shape[1:3] not in DEPTHWISE_KERNEL_SIZES:
         raise _UnfitError(f"depthwise {shape[1]}x{shape[2]} kernels")
     source = _shape(graph.tensor(operator.inputs[0]))
     if len(source) != 4 or source[3] != shape[3]:

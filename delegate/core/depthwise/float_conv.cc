@@ -45,7 +45,7 @@ class FloatDepthwiseConv : public DepthwiseConv<float> {
  protected:
   void ComputeRows(const float* const* const* inputs, int rows,
                    float* outputs) const override {
-    const int input_rows = (rows - 1) * geometry().stride_height + kKernelSide;
+    const int input_rows = (rows - 1) * geometry().stride_height + kernel_.side;
     FloatDepthwiseArgs args = {};
     std::copy_n(inputs, input_rows, args.rows);
     args.parameters = parameters_.data();

@@ -29,7 +29,7 @@ class Int8DepthwiseConv : public DepthwiseConv<int8_t> {
   void ComputeRows(const int8_t* const* const* inputs, int,
                    int8_t* outputs) const override {
     DepthwiseRowArgs args = {};
-    std::copy_n(inputs, kKernelSide, args.rows);
+    std::copy_n(inputs, kernel_.side, args.rows);
     args.pixel_bytes = sizes().channels;
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);

@@ -16,13 +16,13 @@ inline constexpr int kDepthwiseLeastChannels = 16;
 inline constexpr int kDepthwiseBlocks = 3;  // of one, two and four parts
 inline constexpr int kDepthwiseMaxParts = 1 << (kDepthwiseBlocks - 1);
 
-// The rows and columns of a window.
-inline constexpr int kDepthwiseSide = 3;
+// Rows and columns of the largest windows.
+inline constexpr int kDepthwiseMostSide = 5;
 
 // One int8 call computes a block of channels of a row of outputs.
 struct DepthwiseRowArgs {
   // The pixels of each input row of the window, those of the padding included.
-  const int8_t* const* rows[kDepthwiseSide];
+  const int8_t* const* rows[kDepthwiseMostSide];
   // The weights; see depthwise/stream.h.
   const uint8_t* stream;
   // The first channel of the block.
@@ -42,6 +42,7 @@ struct DepthwiseRowArgs {
 struct DepthwiseKernel {
   const char* name;
   uint32_t features;  // CpuFeature bits
+  int side;           // rows and columns of a window
   int channels;       // of a vector
   // Added to int8 inputs where the multiplication wants unsigned bytes.
   int input_offset;
@@ -57,13 +58,13 @@ struct DepthwiseKernel {
 // input rows of their windows.
 inline constexpr int kFloatDepthwiseRows = 4;
 inline constexpr int kFloatDepthwiseInputRows =
-    2 * (kFloatDepthwiseRows - 1) + kDepthwiseSide;
+    2 * (kFloatDepthwiseRows - 1) + kDepthwiseMostSide;
 
 // One float32 call computes all channels of some rows of outputs.
 struct FloatDepthwiseArgs {
   // The pixels of each input row of the windows, those of the padding included.
   const float* const* rows[kFloatDepthwiseInputRows];
-  // Of each channel its weights and its bias: ten rows of `channels` values.
+  // Of each channel its weights and its bias: rows of `channels` values.
   const float* parameters;
   size_t channels;  // at least FloatDepthwiseKernel::channels
   float* outputs;
@@ -75,6 +76,7 @@ struct FloatDepthwiseArgs {
 struct FloatDepthwiseKernel {
   const char* name;
   uint32_t features;  // CpuFeature bits
+  int side;           // rows and columns of a window
   int channels;       // of a vector
   int rows;           // the most that it computes at once
 

@@ -1,5 +1,6 @@
 #include "delegate/core/depthwise/stream.h"
 
+#include <array>
 #include <cstring>
 
 #include "delegate/core/depthwise/weights.h"
@@ -12,6 +13,29 @@ constexpr int kSumVectors = 4;   // of an int8 vector
 constexpr int kSumBytes = 4;     // a sum, or four weights
 constexpr int kLastVectors = 3;  // bias, multiplier and offset
 
+// The taps of the four inputs of a dot product.
+constexpr int kStepTaps = 4;
+constexpr int kNoTap = -1;
+using Step = std::array<int, kStepTaps>;
+
+// The dot products of a window, in the order in which their weights lie.
+std::vector<Step> Steps(int side) {
+  std::vector<Step> steps;
+  for (int column = 0; column < side; ++column) {
+    Step step;
+    for (int row = 0; row < kStepTaps; ++row) {
+      step[row] = row < side ? row * side + column : kNoTap;
+    }
+    steps.push_back(step);
+  }
+  if (side > kStepTaps) {
+    const int last = kStepTaps * side;
+    steps.push_back({kNoTap, kNoTap, kNoTap, last});
+    steps.push_back({last + 1, last + 2, last + 3, last + 4});
+  }
+  return steps;
+}
+
 // Writes the parameters of one channel after another to their places in the
 // vectors of a block.
 class BlockWriter {
@@ -22,6 +46,7 @@ class BlockWriter {
         weights_(*description.depthwise),
         stage_(stage),
         kernel_(kernel),
+        steps_(Steps(kernel.side)),
         block_(block) {}
 
   // Sum `place` of the block, counted over all four vectors of sums.
@@ -31,20 +56,21 @@ class BlockWriter {
                         ? 0
                         : description_.int32_bias[channel];
     int row_of_vectors = 0;
-    for (int column = 0; column < kKernelSide; ++column) {
-      int8_t taps[kKernelSide + 1] = {};
-      for (int row = 0; row < kKernelSide; ++row) {
-        const int tap = row * kKernelSide + column;
-        taps[row] = weights_.int8_values[tap * weights_.channels + channel];
-        bias -= static_cast<uint32_t>(taps[row] * zero);
+    for (const Step& step : steps_) {
+      int8_t weights[kStepTaps] = {};
+      for (int i = 0; i < kStepTaps; ++i) {
+        if (step[i] == kNoTap) continue;
+        weights[i] =
+            weights_.int8_values[step[i] * weights_.channels + channel];
+        bias -= static_cast<uint32_t>(weights[i] * zero);
       }
       if (kernel_.wide_products) {
-        const int16_t even[] = {taps[0], taps[2]};
-        const int16_t odd[] = {taps[1], taps[3]};
+        const int16_t even[] = {weights[0], weights[2]};
+        const int16_t odd[] = {weights[1], weights[3]};
         Put(even, row_of_vectors++, vector, place);
         Put(odd, row_of_vectors++, vector, place);
       } else {
-        Put(taps, row_of_vectors++, vector, place);
+        Put(weights, row_of_vectors++, vector, place);
       }
     }
     Put(&bias, row_of_vectors++, vector, place);
@@ -63,12 +89,14 @@ class BlockWriter {
   const DepthwiseWeights& weights_;
   const Int8OutputStage& stage_;
   const DepthwiseKernel& kernel_;
+  const std::vector<Step> steps_;
   uint8_t* const block_;
 };
 
 size_t BlockBytes(const DepthwiseKernel& kernel) {
-  const int weights = kKernelSide * (kernel.wide_products ? 2 : 1);
-  return size_t(weights + kLastVectors) * kSumVectors * kernel.channels;
+  const size_t weights =
+      Steps(kernel.side).size() * (kernel.wide_products ? 2 : 1);
+  return (weights + kLastVectors) * kSumVectors * kernel.channels;
 }
 
 }  // namespace

@@ -23,12 +23,16 @@ struct DepthwiseBlock {
 // block by block, and of each block these vectors, each of them four times,
 // because an int8 vector becomes four of sums:
 //
-//   weights of each column, from left to right, four bytes a sum: those of the
-//     three rows and 0; with wide products eight bytes in two vectors, 16 bits
-//     for the first row and the third, then for the second and 0
+//   weights of each dot product, four bytes a sum; with wide products eight
+//     bytes in two vectors, 16 bits for the first and the third, then for the
+//     second and the fourth
 //   bias, int32, with the zero point folded in
 //   multiplier, float32
 //   offset, float32
+//
+// Dot products take the columns of the window from left to right: their three
+// rows and 0, of 5x5 windows their first four rows; then the fifth row: 0, 0, 0
+// and its first weight, then its other four.
 //
 // Sum i of vector v is that of channel i / 4 * 16 + 4 * v + i % 4; in blocks of
 // several parts, channels repeat for each of them.

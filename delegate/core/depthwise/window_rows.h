@@ -47,11 +47,11 @@ class WindowRows {
  private:
   // Input rows and columns that windows cover.
   static int Rows(const Geometry& geometry, int outputs) {
-    return (outputs - 1) * geometry.stride_height + kKernelSide;
+    return (outputs - 1) * geometry.stride_height + geometry.window_height;
   }
   static size_t Columns(const Geometry& geometry) {
     return size_t(geometry.output.width - 1) * geometry.stride_width +
-           kKernelSide;
+           geometry.window_height;  // windows are square
   }
 
   const Value** PixelsOf(int row) const {
