@@ -29,6 +29,17 @@ void Pause() {
 #endif
 }
 
+// Does all in the caller's thread.
+void RunAlone(const WorkSizes& sizes, ThreadPool::Task task, void* context) {
+  WorkQueue::Stretch stretches[kWorkQueues];
+  WorkQueue queues[kWorkQueues];
+  for (int i = 0; i < kWorkQueues; ++i) {
+    queues[i] = WorkQueue(&stretches[i], 1);
+    queues[i].Fill(sizes[i]);
+  }
+  task(context, ThreadPool::Share(0, queues));
+}
+
 class MutexLock {
  public:
   explicit MutexLock(pthread_mutex_t* mutex) : mutex_(mutex) {
@@ -85,6 +96,11 @@ class PthreadPool : public ThreadPool {
   int threads() const override { return threads_; }
 
   void Run(const WorkSizes& sizes, Task task, void* context) override {
+    // The mutex of a child may be that of a thread which did not follow it.
+    if (IsForked()) {
+      RunAlone(sizes, task, context);
+      return;
+    }
     MutexLock turn(&turn_mutex_);
     int64_t items = 0;
     for (int i = 0; i < kWorkQueues; ++i) {
@@ -93,7 +109,7 @@ class PthreadPool : public ThreadPool {
     }
     task_ = task;
     context_ = context;
-    const bool alone = items <= 1 || IsForked();
+    const bool alone = items <= 1;
     if (!alone) CallWorkers();
     RunShare(0);
     if (alone) return;
@@ -237,15 +253,9 @@ void RunTask(ThreadPool* pool, const WorkSizes& sizes, ThreadPool::Task task,
              void* context) {
   if (pool != nullptr) {
     pool->Run(sizes, task, context);
-    return;
+  } else {
+    RunAlone(sizes, task, context);
   }
-  WorkQueue::Stretch stretches[kWorkQueues];
-  WorkQueue queues[kWorkQueues];
-  for (int i = 0; i < kWorkQueues; ++i) {
-    queues[i] = WorkQueue(&stretches[i], 1);
-    queues[i].Fill(sizes[i]);
-  }
-  task(context, ThreadPool::Share(0, queues));
 }
 
 }  // namespace tf_pconv

@@ -171,17 +171,15 @@ TEST(ThreadPoolTest, CallersTakeTurns) {
   EXPECT_LE(shared.most.load(), 3);
 }
 
-// Threads do not follow a fork: without care, the child would wait for ever.
-TEST(ThreadPoolTest, AForkedChildDoesAllItself) {
-  auto pool = CreatePool(3);
+// Forks, and expects the child to count items with the pool, and to end.
+void ExpectChildCounts(std::unique_ptr<ThreadPool>* pool) {
   std::vector<std::atomic<int>> counts(5);
-  pool->Run({5}, CountItems, &counts);
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     alarm(20);  // ends a child that waits
-    pool->Run({5}, CountItems, &counts);
-    pool.reset();
+    (*pool)->Run({5}, CountItems, &counts);
+    pool->reset();
     int sum = 0;
     for (const auto& count : counts) sum += count.load();
     _exit(sum);
@@ -189,9 +187,38 @@ TEST(ThreadPoolTest, AForkedChildDoesAllItself) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 10);
+  EXPECT_EQ(WEXITSTATUS(status), 5);
+}
+
+// Threads do not follow a fork: without care, the child would wait for ever.
+TEST(ThreadPoolTest, AForkedChildDoesAllItself) {
+  auto pool = CreatePool(3);
+  std::vector<std::atomic<int>> counts(5);
+  pool->Run({5}, CountItems, &counts);
+  ExpectChildCounts(&pool);
   pool->Run({5}, CountItems, &counts);
   for (const auto& count : counts) EXPECT_EQ(count.load(), 2);
+}
+
+struct Gate {
+  std::atomic<bool> entered{false};
+  std::atomic<bool> open{false};
+};
+
+void WaitAtGate(void* context, const ThreadPool::Share&) {
+  Gate& gate = *static_cast<Gate*>(context);
+  gate.entered = true;
+  while (!gate.open) std::this_thread::yield();
+}
+
+TEST(ThreadPoolTest, AForkFindsThePoolAtWork) {
+  auto pool = CreatePool(2);
+  Gate gate;
+  std::thread busy([&] { pool->Run({1}, WaitAtGate, &gate); });
+  while (!gate.entered) std::this_thread::yield();
+  ExpectChildCounts(&pool);
+  gate.open = true;
+  busy.join();
 }
 
 TEST(ThreadPoolTest, BadCountsAreRefused) {
