@@ -314,6 +314,9 @@ def test_malformed_layer_is_refused(refused):
     [
         ("--network vgg16 --kernel-size 1", "--kernel_size is for --layer"),
         ("--model model.tflite --chain 2", "--chain is for --layer"),
+        ("--model model.tflite --dtype fp32", "--dtype is for layers and networks"),
+        ("--model model.tflite --nopack", "--pack is for layers and networks"),
+        ("--layer 8,8,8 --cache networks", "--cache keeps networks"),
         ("--layer 8,8,8 --engine_python python", "python is for --engine deepsparse; add that"),
         ("--layer 8,8,8 --compression inf", "--compression [inf]: finite numbers are needed"),
         ("--layer 8,8,8 --seconds nan", "--seconds nan: finite numbers are needed"),

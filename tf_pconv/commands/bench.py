@@ -183,10 +183,20 @@ def _run_bench(values: flags.FlagValues, argument: str) -> None:
 
 def _refuse_unused(values: flags.FlagValues) -> None:
     """Refuses flags that say nothing about what is measured."""
-    if values.model or values.network or values.suite == "networks":
+    is_network = values.network or values.suite == "networks"
+    if values.model or is_network:
         for name in ("chain", "kernel_size", "library", "stride"):
             if values[name].present:
                 raise UsageError(f"--{name} is for --layer; leave it out, or name a --layer.")
+    if values.model:
+        for name in ("dtype", "group_size", "compression", "pack"):
+            if values[name].present:
+                raise UsageError(
+                    f"--{name} is for layers and networks that are built here; --model is timed "
+                    "as it is. Leave it out."
+                )
+    if values["cache"].present and not is_network:
+        raise UsageError("--cache keeps networks; leave it out, or name a --network.")
     if values.engine_python and "deepsparse" not in values.engine:
         raise UsageError(
             f"--engine_python {values.engine_python} is for --engine deepsparse; add that, or "
