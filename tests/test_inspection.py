@@ -133,6 +133,11 @@ class TestDelegateAgrees:
             (8, 6, 2, {"stride": 3}),
             (8, 6, 2, {"activation": "TANH"}),
             (8, 6, None, {}),
+            (16, 8, None, {}),
+            (16, 8, None, {"stride": 3}),
+            (16, 8, None, {"dilation": 2}),
+            (15, 8, None, {}),
+            (16, 9, None, {}),
         ],
     )
     def test_on_one_convolution(self, rng, int8, filters, channels, group_size, options):

@@ -1,8 +1,8 @@
 // Times every kernel of the list that this processor can run, pruned 8x, NHWC
 // to NHWC, on one thread: on the layers of VGG-16 (L2 to L9 of PatDNN), those
-// of 1x1 convolutions on layers of ResNet-50, and those of depthwise
-// convolutions, dense, on layers of MobileNet-V2 (3x3) and of MobileNet-V3 and
-// EfficientNet-B0 (5x5):
+// of 1x1 convolutions on layers of ResNet-50, and, dense, those of depthwise
+// convolutions on layers of MobileNet-V2 (3x3) and of MobileNet-V3 and
+// EfficientNet-B0 (5x5), and of stems on those of networks:
 //
 //   bazel run -c opt //delegate/bench:kernel_benchmark --
 //       --benchmark_filter='g4.*/L6'
@@ -24,6 +24,7 @@
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
+#include "delegate/core/stem/kernel_table.h"
 #include "delegate/testing/random_conv.h"
 
 namespace tf_pconv {
@@ -70,6 +71,20 @@ const std::vector<DepthwiseLayer> kDepthwise5x5Layers = {
     {"480at14", 480, 14, 1},   {"672at14", 672, 14, 1},
     {"672at14s2", 672, 14, 2}, {"960at7", 960, 7, 1},
     {"1152at7", 1152, 7, 1},
+};
+
+struct StemLayer {
+  const char* name;
+  int kernel_side;
+  int stride;
+  int filters;
+  int side;
+};
+
+const std::vector<StemLayer> kStemLayers = {
+    {"VGG-16", 3, 1, 64, 224},       {"ResNet-50", 7, 2, 64, 230},
+    {"MobileNet-V2", 3, 2, 32, 224}, {"MobileNet-V3", 3, 2, 16, 224},
+    {"ConvNeXt", 4, 4, 96, 224},     {"CIFAR-VGG", 3, 1, 64, 32},
 };
 
 constexpr double kCompression = 8.0;
@@ -140,6 +155,19 @@ void RunDepthwise(benchmark::State& state, const std::string& kernel,
            layer.side / (layer.stride * layer.stride));
 }
 
+void RunStem(benchmark::State& state, const std::string& kernel, DataType type,
+             const StemLayer& layer) {
+  RandomConvOptions options = Stem();
+  options.type = type;
+  options.kernel_side = layer.kernel_side;
+  options.filters = layer.filters;
+  options.stride_height = options.stride_width = layer.stride;
+  const RandomConv random(options);
+  Time(state, kernel, random.description(), {1, layer.side, layer.side, 3},
+       double(layer.kernel_side) * layer.kernel_side * 3 * layer.filters *
+           layer.side * layer.side / (layer.stride * layer.stride));
+}
+
 void Register(const std::string& name, const std::string& kernel, DataType type,
               int group_size, const std::vector<Layer>& layers) {
   for (const Layer& layer : layers) {
@@ -186,6 +214,20 @@ void RegisterDepthwiseTable(const Kernel* const* table, DataType type) {
   }
 }
 
+void RegisterStemTable(const StemKernel* const* table, DataType type) {
+  const uint32_t features = CpuFeatures();
+  for (; *table != nullptr; ++table) {
+    if (!CanRun(**table, features)) continue;
+    const std::string name = (*table)->name;
+    for (const StemLayer& layer : kStemLayers) {
+      benchmark::RegisterBenchmark(
+          (name + "/" + layer.name).c_str(),
+          [=](benchmark::State& state) { RunStem(state, name, type, layer); })
+          ->Unit(benchmark::kMicrosecond);
+    }
+  }
+}
+
 void RegisterAll() {
   for (int group_size : {1, 2, 4, 8, 16}) {
     const std::string suffix = "-g" + std::to_string(group_size);
@@ -201,6 +243,8 @@ void RegisterAll() {
   RegisterTable(native::kPointwiseKernels, DataType::kInt8, k1x1Layers);
   RegisterDepthwiseTable(native::kDepthwiseKernels, DataType::kInt8);
   RegisterDepthwiseTable(native::kFloatDepthwiseKernels, DataType::kFloat32);
+  RegisterStemTable(native::kStemKernels, DataType::kInt8);
+  RegisterStemTable(native::kFloatStemKernels, DataType::kFloat32);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ import gemv_kernels
 import int8_kernels
 import pointwise_kernels
 import pool_kernels
+import stem_kernels
 import unary_kernels
 from kernel_list import (
     DEPTHWISE_KERNELS,
@@ -23,10 +24,12 @@ from kernel_list import (
     FLOAT_GEMV_KERNELS,
     FLOAT_KERNELS,
     FLOAT_POINTWISE_KERNELS,
+    FLOAT_STEM_KERNELS,
     GEMV_KERNELS,
     INT8_KERNELS,
     POINTWISE_KERNELS,
     POOL_KERNELS,
+    STEM_KERNELS,
     UNARY_KERNELS,
 )
 from sources import Family, kernel_source, table_source
@@ -72,6 +75,14 @@ FAMILIES = {
             gemv_kernels.members,
             interface="gemv",
         ),
+        Family(
+            "float_stem",
+            FLOAT_STEM_KERNELS,
+            stem_kernels.functions,
+            stem_kernels.members,
+            interface="stem",
+            sizes=(),
+        ),
         Family("gemv", GEMV_KERNELS, gemv_kernels.functions, gemv_kernels.members),
         Family("int8", INT8_KERNELS, int8_kernels.functions, int8_kernels.members),
         Family(
@@ -83,6 +94,7 @@ FAMILIES = {
         Family(
             "pool", POOL_KERNELS, pool_kernels.functions, pool_kernels.members, sizes=("bytes",)
         ),
+        Family("stem", STEM_KERNELS, stem_kernels.functions, stem_kernels.members, sizes=()),
         Family(
             "unary",
             UNARY_KERNELS,

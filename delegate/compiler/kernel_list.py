@@ -11,8 +11,9 @@ Names follow `<type>-<operation>-g<group size>-p<pixels>-<target>`, e.g.
 * target: an instruction set of `targets.py`.
 
 Those of depthwise convolutions have no groups and no tiles, but blocks of channels:
-`qs8-depthwise-c64-avx512vnni` (3x3), `f32-depthwise5x5-c16-avx512`. `elementwise-avx512`,
-`pool-avx512` and `unary-avx512` take tensors of either type.
+`qs8-depthwise-c64-avx512vnni` (3x3), `f32-depthwise5x5-c16-avx512`. Those of stems, dense
+convolutions of few channels, have the filters of their widest block: `qs8-stem-f64-avx512vnni`.
+`elementwise-avx512`, `pool-avx512` and `unary-avx512` take tensors of either type.
 """
 
 from __future__ import annotations
@@ -338,6 +339,60 @@ FLOAT_GEMV_KERNELS = (
 )
 
 
+class StemBlock(NamedTuple):
+    """A block of filters and a tile of pixels whose sums stay in registers.
+
+    Attributes:
+        vectors: Vectors of filters.
+        pixels: Outputs of a row.
+    """
+
+    vectors: int
+    pixels: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StemKernel:
+    """A kernel of stems: dense convolutions of few channels, with kernels of any size.
+
+    Attributes:
+        is_float: float32, else int8.
+        blocks: The blocks of filters that it computes, the widest first.
+        target: Instruction set.
+    """
+
+    is_float: bool
+    blocks: tuple[StemBlock, ...]
+    target: Target
+
+    def filters(self, block: StemBlock) -> int:
+        """Filters of a block: one in each lane of 32 bits."""
+        return self.target.floats * block.vectors
+
+    @property
+    def name(self) -> str:
+        """Name by the grammar above."""
+        kind = "f32" if self.is_float else "qs8"
+        return f"{kind}-stem-f{self.filters(self.blocks[0])}-{self.target.name}"
+
+
+def _stem(is_float: bool, target: str, *blocks: tuple[int, int]) -> StemKernel:
+    return StemKernel(is_float, tuple(StemBlock(*block) for block in blocks), TARGETS[target])
+
+
+# (vectors of filters, pixels): as many sums as there are registers for. The pixels of narrow
+# int8 blocks fill vectors of outputs together.
+STEM_KERNELS = (
+    _stem(False, "avx2", (2, 6)),
+    _stem(False, "avxvnni", (2, 6)),
+    _stem(False, "avx512vnni", (4, 6), (2, 12), (1, 16)),
+)
+FLOAT_STEM_KERNELS = (
+    _stem(True, "avx2", (2, 6), (1, 12)),
+    _stem(True, "avx512", (4, 6), (2, 12), (1, 16)),
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class TensorKernel:
     """A kernel of an operator without weights, for tensors of either type.
@@ -377,6 +432,7 @@ Kernel = (
     | DepthwiseKernel
     | FloatDepthwiseKernel
     | GemvKernel
+    | StemKernel
     | TensorKernel
 )
 

@@ -17,6 +17,7 @@
 #include "delegate/core/output_stage.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/pointwise/cost.h"
+#include "delegate/core/stem/cost.h"
 
 namespace tf_pconv {
 namespace {
@@ -55,10 +56,11 @@ constexpr double kPixelNanoseconds = 2.5;
 constexpr double kCutNanoseconds = 500;
 
 // Threads of the delegate, and then of the runtime, wake up where the graph
-// goes from one to the other, and leave their cores idle meanwhile. Fitted to
-// depthwise convolutions of a dense MobileNet-V2 on two threads of a virtual
-// machine.
-constexpr double kWakeNanoseconds = 40000;
+// goes from one to the other, and leave their cores idle meanwhile, or hold
+// those that the others need while they wait for work. Fitted to the stem and
+// the first depthwise convolution of a dense MobileNet-V2, on two threads of a
+// virtual machine with two processors.
+constexpr double kWakeNanoseconds = 100000;
 
 // A byte of weights: what other layers of a network read leaves no room for
 // them in a cache, so that they come from memory at each inference.
@@ -151,6 +153,9 @@ ConvCost CostOn(uint32_t features, const ConvDescription& description,
                 const Geometry& geometry) {
   if (description.depthwise != nullptr) {
     return DepthwiseCost(description, geometry, features);
+  }
+  if (description.stem != nullptr) {
+    return StemCost(description, geometry, features);
   }
   const PatternWeights& weights = *description.weights;
   if (weights.kernel_side == 1) {

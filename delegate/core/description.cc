@@ -81,21 +81,14 @@ Status CheckGroups(const PatternWeights& weights) {
           weights.patterns.size());
     }
   }
-  const size_t given = weights.type == DataType::kInt8
-                           ? weights.int8_values.size()
-                           : weights.float_values.size();
-  if (given != values) {
-    return Status::Error("%zu weight values; the group kernels need %zu", given,
-                         values);
+  if (weights.values() != values) {
+    return Status::Error("%zu weight values; the group kernels need %zu",
+                         weights.values(), values);
   }
   return Status();
 }
 
-Status CheckWeights(const PatternWeights& weights) {
-  if (weights.type != DataType::kFloat32 && weights.type != DataType::kInt8) {
-    return Status::Error("weight type %d; float32 and int8 are accepted",
-                         static_cast<int>(weights.type));
-  }
+Status CheckPatternWeights(const PatternWeights& weights) {
   if (weights.kernel_side != 1 && weights.kernel_side != 3) {
     return Status::Error("%dx%d kernels; 1x1 and 3x3 are accepted",
                          weights.kernel_side, weights.kernel_side);
@@ -116,10 +109,6 @@ Status CheckWeights(const PatternWeights& weights) {
 }
 
 Status CheckDepthwise(const DepthwiseWeights& weights) {
-  if (weights.type != DataType::kFloat32 && weights.type != DataType::kInt8) {
-    return Status::Error("weight type %d; float32 and int8 are accepted",
-                         static_cast<int>(weights.type));
-  }
   if (!IsDepthwiseSide(weights.kernel_side)) {
     return Status::Error("depthwise %dx%d kernels; 3x3 and 5x5 are accepted",
                          weights.kernel_side, weights.kernel_side);
@@ -128,14 +117,60 @@ Status CheckDepthwise(const DepthwiseWeights& weights) {
     return Status::Error("%d channels; 1 to %d are accepted", weights.channels,
                          kMaxChannels);
   }
-  const size_t given = weights.type == DataType::kInt8
-                           ? weights.int8_values.size()
-                           : weights.float_values.size();
-  if (given != size_t(weights.taps()) * weights.channels) {
+  if (weights.values() != size_t(weights.taps()) * weights.channels) {
     return Status::Error("%zu weight values for %d channels; each has %d",
-                         given, weights.channels, weights.taps());
+                         weights.values(), weights.channels, weights.taps());
   }
   return Status();
+}
+
+Status CheckStem(const StemWeights& weights) {
+  const auto is_side = [](int side) {
+    return side >= 1 && side <= kStemMostSide;
+  };
+  if (!is_side(weights.kernel_height) || !is_side(weights.kernel_width)) {
+    return Status::Error("%dx%d kernels; 1x1 to %dx%d are accepted",
+                         weights.kernel_height, weights.kernel_width,
+                         kStemMostSide, kStemMostSide);
+  }
+  if (weights.filters < 1 || weights.filters > kMaxChannels ||
+      weights.channels < 1 || weights.channels > kStemMostChannels) {
+    return Status::Error(
+        "%d filters of %d channels; 1 to %d of at most %d are accepted",
+        weights.filters, weights.channels, kMaxChannels, kStemMostChannels);
+  }
+  if (weights.values() != weights.filters * weights.FilterValues()) {
+    return Status::Error("%zu weight values for %d filters; each has %zu",
+                         weights.values(), weights.filters,
+                         weights.FilterValues());
+  }
+  return Status();
+}
+
+Status CheckWeights(const ConvDescription& description) {
+  const DataType type = description.type();
+  if (type != DataType::kFloat32 && type != DataType::kInt8) {
+    return Status::Error("weight type %d; float32 and int8 are accepted",
+                         static_cast<int>(type));
+  }
+  if (description.depthwise != nullptr) {
+    return CheckDepthwise(*description.depthwise);
+  }
+  return description.stem != nullptr
+             ? CheckStem(*description.stem)
+             : CheckPatternWeights(*description.weights);
+}
+
+// Stems have kernels for every stride, windows far apart included.
+Status CheckStrides(const ConvDescription& description) {
+  const int height = description.stride_height;
+  const int width = description.stride_width;
+  const int most = description.stem != nullptr ? kStemMostSide : 2;
+  if (height >= 1 && height <= most && width >= 1 && width <= most) {
+    return Status();
+  }
+  return Status::Error("stride %dx%d; 1 to %d are accepted", height, width,
+                       most);
 }
 
 bool ValidScale(float scale) { return std::isfinite(scale) && scale > 0.0f; }
@@ -169,18 +204,15 @@ Status CheckInt8(const ConvDescription& description) {
 }  // namespace
 
 Status CheckDescription(const ConvDescription& description) {
-  if ((description.weights == nullptr) == (description.depthwise == nullptr)) {
-    return Status::Error(
-        "the convolution has %s",
-        description.weights == nullptr ? "no weights" : "weights of two kinds");
+  const int kinds = (description.weights != nullptr) +
+                    (description.depthwise != nullptr) +
+                    (description.stem != nullptr);
+  if (kinds != 1) {
+    return Status::Error("the convolution has %s",
+                         kinds == 0 ? "no weights" : "weights of two kinds");
   }
-  const int stride_height = description.stride_height;
-  const int stride_width = description.stride_width;
-  if (stride_height < 1 || stride_height > 2 || stride_width < 1 ||
-      stride_width > 2) {
-    return Status::Error("stride %dx%d; 1 and 2 are accepted", stride_height,
-                         stride_width);
-  }
+  Status status = CheckStrides(description);
+  if (!status.ok()) return status;
   if (description.padding != Padding::kSame &&
       description.padding != Padding::kValid) {
     return Status::Error("padding %d; SAME and VALID are accepted",
@@ -191,9 +223,7 @@ Status CheckDescription(const ConvDescription& description) {
         "activation %d; NONE, RELU, RELU_N1_TO_1 and RELU6 are accepted",
         static_cast<int>(description.activation));
   }
-  const Status status = description.weights != nullptr
-                            ? CheckWeights(*description.weights)
-                            : CheckDepthwise(*description.depthwise);
+  status = CheckWeights(description);
   if (!status.ok()) return status;
   if (description.type() == DataType::kInt8) {
     return CheckInt8(description);

@@ -45,9 +45,10 @@ RowRange InputRows(const Geometry& geometry, RowRange rows) {
 }
 
 WindowShape WindowsOf(const ConvDescription& description) {
-  return {description.filters(),     description.channels(),
-          description.kernel_side(), description.stride_height,
-          description.stride_width,  description.padding};
+  return {description.filters(),       description.channels(),
+          description.kernel_height(), description.kernel_width(),
+          description.stride_height,   description.stride_width,
+          description.padding};
 }
 
 Status ComputeGeometry(const WindowShape& windows, const ActivationShape& input,
@@ -64,22 +65,22 @@ Status ComputeGeometry(const WindowShape& windows, const ActivationShape& input,
   }
   Geometry result;
   result.input = input;
-  result.window_height = windows.kernel_side;
+  result.window_height = windows.kernel_height;
   result.stride_height = windows.stride_height;
   result.stride_width = windows.stride_width;
   result.output.batch = input.batch;
   result.output.height =
-      OutputSize(windows.padding, windows.kernel_side, input.height,
+      OutputSize(windows.padding, windows.kernel_height, input.height,
                  windows.stride_height, &result.pad_top);
   result.output.width =
-      OutputSize(windows.padding, windows.kernel_side, input.width,
+      OutputSize(windows.padding, windows.kernel_width, input.width,
                  windows.stride_width, &result.pad_left);
   result.output.channels = windows.filters;
   if (result.output.height < 1 || result.output.width < 1) {
     return Status::Error(
         "input of %dx%d pixels is smaller than the %dx%d kernel, which VALID "
         "padding does not allow",
-        input.height, input.width, windows.kernel_side, windows.kernel_side);
+        input.height, input.width, windows.kernel_height, windows.kernel_width);
   }
   if (!IsAddressable(result.input) || !IsAddressable(result.output)) {
     return Status::Error("input shape %dx%dx%dx%d is too large", input.batch,

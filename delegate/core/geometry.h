@@ -10,7 +10,8 @@ namespace tf_pconv {
 struct WindowShape {
   int filters;   // output channels
   int channels;  // input channels
-  int kernel_side;
+  int kernel_height;
+  int kernel_width;
   int stride_height;
   int stride_width;
   Padding padding;

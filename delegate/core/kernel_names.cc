@@ -15,6 +15,7 @@
 #include "delegate/core/kernel_choice.h"
 #include "delegate/core/pointwise/kernel_table.h"
 #include "delegate/core/reference.h"
+#include "delegate/core/stem/kernel_table.h"
 
 namespace tf_pconv {
 namespace {
@@ -28,7 +29,9 @@ void VisitTables(const ConvDescription& description, Visit visit) {
   if (description.depthwise != nullptr) {
     is_int8 ? visit(native::kDepthwiseKernels)
             : visit(native::kFloatDepthwiseKernels);
-  } else if (description.kernel_side() == 1) {
+  } else if (description.stem != nullptr) {
+    visit(StemKernels(description));
+  } else if (description.kernel_height() == 1) {
     is_int8 ? visit(native::kPointwiseKernels)
             : visit(native::kFloatPointwiseKernels);
     visit(GemvKernels(description));
@@ -90,6 +93,8 @@ std::vector<const char*> UsableKernels() {
   add(native::kFloatPointwiseKernels);
   add(native::kGemvKernels);
   add(native::kFloatGemvKernels);
+  add(native::kStemKernels);
+  add(native::kFloatStemKernels);
   return names;
 }
 
@@ -136,7 +141,7 @@ const char* WhyUnfit(const Kernel&, const ConvDescription&) {
 template <typename Kernel>
 const char* WhyUnfitDepthwise(const Kernel& kernel,
                               const ConvDescription& description) {
-  return kernel.side == description.kernel_side()
+  return kernel.side == description.kernel_height()
              ? "does not compute so few channels"
              : "does not compute windows of this size";
 }
@@ -149,11 +154,20 @@ const char* WhyUnfit(const FloatDepthwiseKernel& kernel,
   return WhyUnfitDepthwise(kernel, description);
 }
 
+const char* WhyUnfit(const StemKernel&, const ConvDescription&) {
+  return "does not compute so few filters";
+}
+
 }  // namespace
 
 const GemvKernel* const* GemvKernels(const ConvDescription& description) {
   return description.type() == DataType::kInt8 ? native::kGemvKernels
                                                : native::kFloatGemvKernels;
+}
+
+const StemKernel* const* StemKernels(const ConvDescription& description) {
+  return description.type() == DataType::kInt8 ? native::kStemKernels
+                                               : native::kFloatStemKernels;
 }
 
 Status UnusableKernel(const char* name, const ConvDescription& description) {

@@ -12,6 +12,8 @@
 #include "delegate/core/output_stage.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/status.h"
+#include "delegate/core/stem/kernel.h"
+#include "delegate/core/stem/weights.h"
 
 namespace tf_pconv {
 
@@ -23,13 +25,17 @@ bool Fits(const Kernel&, const ConvDescription& description) {
 inline bool Fits(const DepthwiseKernel& kernel,
                  const ConvDescription& description) {
   return HalvesFitInt32(description) &&
-         description.kernel_side() == kernel.side &&
+         description.kernel_height() == kernel.side &&
          description.channels() >= kDepthwiseLeastChannels;
 }
 inline bool Fits(const FloatDepthwiseKernel& kernel,
                  const ConvDescription& description) {
-  return description.kernel_side() == kernel.side &&
+  return description.kernel_height() == kernel.side &&
          description.channels() >= kernel.channels;
+}
+inline bool Fits(const StemKernel&, const ConvDescription& description) {
+  return HalvesFitInt32(description) &&
+         description.filters() >= kStemLeastFilters;
 }
 inline bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
   return HalvesFitInt32(description) &&
@@ -39,6 +45,9 @@ inline bool Fits(const Int8Kernel& kernel, const ConvDescription& description) {
 
 // Those that compute 1x1 convolutions one pixel at a time, of their type.
 const GemvKernel* const* GemvKernels(const ConvDescription& description);
+
+// Those of stems, of their type.
+const StemKernel* const* StemKernels(const ConvDescription& description);
 
 // The error for a kernel that was asked for by name and cannot run the
 // convolution on this processor.

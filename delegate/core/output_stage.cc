@@ -13,6 +13,9 @@ constexpr double kLargestMultiplier = 512.0;
 // Products of a sum, at most.
 int MostTaps(const ConvDescription& description) {
   if (description.depthwise != nullptr) return description.depthwise->taps();
+  if (description.stem != nullptr) {
+    return static_cast<int>(description.stem->FilterValues());
+  }
   const PatternWeights& weights = *description.weights;
   uint32_t kernels = 0;
   for (int group = 0; group < weights.groups(); ++group) {

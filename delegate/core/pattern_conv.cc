@@ -23,6 +23,8 @@
 #include "delegate/core/pointwise/int8_conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
 #include "delegate/core/reference.h"
+#include "delegate/core/stem/conv.h"
+#include "delegate/core/stem/kernel_table.h"
 
 namespace tf_pconv {
 namespace {
@@ -46,6 +48,10 @@ std::vector<const DepthwiseKernel*> Family(const DepthwiseKernel* const*,
 }
 std::vector<const FloatDepthwiseKernel*> Family(
     const FloatDepthwiseKernel* const*, const FloatDepthwiseKernel& kernel) {
+  return {&kernel};
+}
+std::vector<const StemKernel*> Family(const StemKernel* const*,
+                                      const StemKernel& kernel) {
   return {&kernel};
 }
 
@@ -104,8 +110,9 @@ std::unique_ptr<PatternConv> MakeFrom(const Kernel* const* table,
   return make(description, std::move(kernels), options.tuning);
 }
 
+// The same of convolutions without filter groups, which run on one kernel.
 template <typename Kernel>
-std::unique_ptr<PatternConv> MakeDepthwise(
+std::unique_ptr<PatternConv> MakeOnOne(
     const Kernel* const* table,
     std::unique_ptr<PatternConv> (*make)(const ConvDescription&, const Kernel&),
     const ConvDescription& description, const PatternConvOptions& options,
@@ -154,11 +161,15 @@ std::unique_ptr<PatternConv> MakeForProcessor(
     Status* status) {
   if (description.depthwise != nullptr) {
     return description.type() == DataType::kInt8
-               ? MakeDepthwise(native::kDepthwiseKernels, CreateDepthwiseConv,
-                               description, options, status)
-               : MakeDepthwise(native::kFloatDepthwiseKernels,
-                               CreateFloatDepthwiseConv, description, options,
-                               status);
+               ? MakeOnOne(native::kDepthwiseKernels, CreateDepthwiseConv,
+                           description, options, status)
+               : MakeOnOne(native::kFloatDepthwiseKernels,
+                           CreateFloatDepthwiseConv, description, options,
+                           status);
+  }
+  if (description.stem != nullptr) {
+    return MakeOnOne(StemKernels(description), CreateStemConv, description,
+                     options, status);
   }
   if (description.weights->kernel_side == 1) {
     return MakePointwise(description, options, status);

@@ -11,6 +11,7 @@
 #include "delegate/core/operator.h"
 #include "delegate/core/quantization.h"
 #include "delegate/core/status.h"
+#include "delegate/core/stem/weights.h"
 #include "delegate/core/weights/pattern_weights.h"
 
 namespace tf_pconv {
@@ -21,9 +22,10 @@ enum class Activation : uint8_t { kNone, kRelu, kReluN1To1, kRelu6 };
 // What a convolution computes. Borrowed pointers need to live only until
 // PatternConv::Create returns.
 struct ConvDescription {
-  // One of the two.
+  // One of the three.
   const PatternWeights* weights = nullptr;
   const DepthwiseWeights* depthwise = nullptr;
+  const StemWeights* stem = nullptr;
   int stride_height = 1;
   int stride_width = 1;
   Padding padding = Padding::kSame;
@@ -37,19 +39,25 @@ struct ConvDescription {
   // As TFLite does in CONV_2D, not in FULLY_CONNECTED; see output_stage.h.
   bool rounds_twice = true;
 
-  // What both kinds of weights have.
-  DataType type() const { return weights ? weights->type : depthwise->type; }
+  // What all kinds of weights have.
+  const ConvWeights& any_weights() const {
+    if (weights != nullptr) return *weights;
+    if (depthwise != nullptr) return *depthwise;
+    return *stem;
+  }
+  DataType type() const { return any_weights().type; }
+  int channels() const { return any_weights().channels; }
+  const std::vector<float>& scales() const { return any_weights().scales; }
   int filters() const {
-    return weights ? weights->filters : depthwise->channels;
+    if (depthwise != nullptr) return depthwise->channels;
+    return stem ? stem->filters : weights->filters;
   }
-  int channels() const {
-    return weights ? weights->channels : depthwise->channels;
+  int kernel_height() const {
+    if (depthwise != nullptr) return depthwise->kernel_side;
+    return stem ? stem->kernel_height : weights->kernel_side;
   }
-  int kernel_side() const {
-    return weights ? weights->kernel_side : depthwise->kernel_side;
-  }
-  const std::vector<float>& scales() const {
-    return weights ? weights->scales : depthwise->scales;
+  int kernel_width() const {
+    return stem ? stem->kernel_width : kernel_height();
   }
 };
 
@@ -78,8 +86,8 @@ struct PatternConvOptions {
   ConvTuning tuning;  // its kernel gives way to that above
 };
 
-// A convolution packed for this processor: one whose weights follow patterns,
-// or a depthwise one.
+// A convolution packed for this processor: one whose weights follow patterns, a
+// depthwise one, or a stem.
 class PatternConv : public Operator {
  public:
   // Returns null and sets `status` where the description is malformed or no

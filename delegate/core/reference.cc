@@ -151,6 +151,35 @@ class DepthwiseSums {
   DepthwiseWeights weights_;
 };
 
+template <typename Math>
+class StemSums {
+ public:
+  using Value = typename Math::Value;
+
+  explicit StemSums(const ConvDescription& description)
+      : weights_(*description.stem) {}
+
+  void ComputePixel(const Math& math, const Value* const* window,
+                    Value* output) const {
+    const Value* values = math.Values(weights_).data();
+    const int taps = weights_.kernel_height * weights_.kernel_width;
+    for (int filter = 0; filter < weights_.filters; ++filter) {
+      auto sum = math.Bias(filter);
+      for (int tap = 0; tap < taps; ++tap) {
+        for (int channel = 0; channel < weights_.channels; ++channel) {
+          const Value weight = *values++;
+          if (window[tap] == nullptr) continue;
+          sum += math.Product(weight, window[tap][channel]);
+        }
+      }
+      output[filter] = math.Output(filter, sum);
+    }
+  }
+
+ private:
+  StemWeights weights_;
+};
+
 template <typename Math, typename Sums>
 class ReferenceConv : public WindowConv {
  public:
@@ -183,14 +212,14 @@ class ReferenceConv : public WindowConv {
 
   void ComputePixel(const Value* input, int image, int y, int x,
                     Value* output) const {
-    const int side = sizes().kernel_side;
-    const Value* window[kDepthwiseMostTaps];
+    const int columns = sizes().kernel_width;
+    const Value* window[kStemMostSide * kStemMostSide];
     const ActivationShape& shape = geometry().input;
-    for (int tap = 0; tap < side * side; ++tap) {
+    for (int tap = 0; tap < sizes().kernel_height * columns; ++tap) {
       const int row =
-          y * geometry().stride_height - geometry().pad_top + tap / side;
+          y * geometry().stride_height - geometry().pad_top + tap / columns;
       const int column =
-          x * geometry().stride_width - geometry().pad_left + tap % side;
+          x * geometry().stride_width - geometry().pad_left + tap % columns;
       const bool inside =
           row >= 0 && row < shape.height && column >= 0 && column < shape.width;
       const ptrdiff_t pixel =
@@ -209,6 +238,9 @@ std::unique_ptr<PatternConv> CreateOfType(const ConvDescription& description) {
   if (description.depthwise != nullptr) {
     return std::make_unique<ReferenceConv<Math, DepthwiseSums<Math>>>(
         description);
+  }
+  if (description.stem != nullptr) {
+    return std::make_unique<ReferenceConv<Math, StemSums<Math>>>(description);
   }
   return std::make_unique<ReferenceConv<Math, PatternSums<Math>>>(description);
 }

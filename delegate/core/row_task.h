@@ -45,25 +45,25 @@ void TakeRows(const ThreadPool::Share& share, RowRange rows, Visit visit) {
            [&](int image, RowRange row) { visit(image, row.begin); });
 }
 
+// Calls run(share) on the threads of the pool.
+template <typename Run>
+void RunShares(ThreadPool* pool, const WorkSizes& sizes, Run run) {
+  const auto run_share = [](void* context, const ThreadPool::Share& share) {
+    (*static_cast<Run*>(context))(share);
+  };
+  RunTask(pool, sizes, run_share, &run);
+}
+
 // Calls compute(image, y) for each row on the threads of the pool; their time
 // counts as that phase.
 template <typename Compute>
 void RunRowTask(ThreadPool* pool, const ActivationShape& output, RowRange rows,
                 Phase phase, PhaseTicks* ticks, const Compute& compute) {
-  struct Call {
-    RowRange rows;
-    Phase phase;
-    PhaseTicks* ticks;
-    const Compute* compute;
-  };
-  Call call = {rows, phase, ticks, &compute};
-  const auto run_share = [](void* context, const ThreadPool::Share& share) {
-    const Call& call = *static_cast<Call*>(context);
-    PhaseClock clock(call.ticks);
-    TakeRows(share, call.rows, *call.compute);
-    clock.End(call.phase);
-  };
-  RunTask(pool, RowsOf(output, rows), run_share, &call);
+  RunShares(pool, RowsOf(output, rows), [&](const ThreadPool::Share& share) {
+    PhaseClock clock(ticks);
+    TakeRows(share, rows, compute);
+    clock.End(phase);
+  });
 }
 
 }  // namespace tf_pconv

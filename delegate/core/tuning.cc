@@ -150,16 +150,24 @@ class Parser {
 
 LayerSignature::LayerSignature(const ConvDescription& description,
                                const ActivationShape& input, int threads) {
-  const bool is_depthwise = description.depthwise != nullptr;
-  const int group_size = is_depthwise ? 1 : description.weights->group_size;
-  const size_t kernels = is_depthwise ? description.depthwise->channels
-                                      : description.weights->kernels.size();
-  const int side = description.kernel_side();
+  const char* kind = "";
+  int group_size = 1;
+  size_t kernels = 0;
+  if (description.depthwise != nullptr) {
+    kind = "dw";
+    kernels = description.channels();
+  } else if (description.stem != nullptr) {
+    kind = "stem";
+    kernels = size_t{1} * description.channels() * description.filters();
+  } else {
+    group_size = description.weights->group_size;
+    kernels = description.weights->kernels.size();
+  }
   snprintf(text, sizeof(text),
            "%s-%s%dx%d-c%d-f%d-g%d-n%zu-s%dx%d-%s-i%dx%dx%d-t%d",
-           description.type() == DataType::kInt8 ? "qs8" : "f32",
-           is_depthwise ? "dw" : "", side, side, description.channels(),
-           description.filters(), group_size, kernels,
+           description.type() == DataType::kInt8 ? "qs8" : "f32", kind,
+           description.kernel_height(), description.kernel_width(),
+           description.channels(), description.filters(), group_size, kernels,
            description.stride_height, description.stride_width,
            description.padding == Padding::kSame ? "same" : "valid",
            input.batch, input.height, input.width, threads);

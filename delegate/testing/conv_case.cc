@@ -1,5 +1,6 @@
 #include "delegate/testing/conv_case.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <sstream>
 
@@ -11,7 +12,11 @@ std::string Describe(const ConvCase& test) {
   text << "seed " << conv.seed << ": input " << test.input.batch << "x"
        << test.input.height << "x" << test.input.width << "x"
        << test.input.channels;
-  if (!conv.depthwise) {
+  if (conv.stem) {
+    text << ", filters " << conv.filters << ", kernel " << conv.kernel_side
+         << "x"
+         << (conv.kernel_width > 0 ? conv.kernel_width : conv.kernel_side);
+  } else if (!conv.depthwise) {
     text << ", filters " << conv.filters << ", group size " << conv.group_size;
   }
   text << ", compression " << conv.compression << ", stride "
@@ -56,16 +61,21 @@ TensorBytes MakeInput(const ConvCase& test) {
 ConvCase VariedCase(RandomConvOptions conv, int height, int width, int channels,
                     uint32_t seed) {
   constexpr int kGroupSizes[] = {1, 2, 3, 4, 5, 8, 11, 16};
+  if (conv.stem) {
+    conv.kernel_side = 1 + seed * 3 % 7;
+    conv.kernel_width = 1 + seed * 5 % 7;
+  }
   const double least = conv.depthwise || conv.kernel_side == 1 ? 1.0 : 2.25;
   conv.seed = seed;
   conv.channels = channels;
-  conv.filters = 1 + seed * 7 % 41;
+  conv.filters = 1 + seed * 7 % (conv.stem ? 131 : 41);
   conv.group_size = kGroupSizes[seed % 8];
   conv.compression = seed % 3 == 0 ? least : (conv.kernel_side == 1 ? 4 : 8);
   conv.any_patterns = seed % 4 < 2;
   conv.stride_height = 1 + seed / 2 % 2;
   conv.stride_width = seed % 7 == 0 ? 1 : conv.stride_height;
-  const bool fits = height >= conv.kernel_side && width >= conv.kernel_side;
+  const bool fits = height >= conv.kernel_side &&
+                    width >= std::max(conv.kernel_side, conv.kernel_width);
   conv.padding = fits && seed % 5 < 2 ? Padding::kValid : Padding::kSame;
   conv.activation = static_cast<Activation>(seed % 4);
   conv.bias = seed % 6 != 0;

@@ -37,6 +37,8 @@ struct TestedKernels {
   // A convolution that they are for; tests vary what their family can run.
   RandomConvOptions conv;
   int least_channels = 1;
+  int most_channels = kMaxChannels;
+  int least_filters = 1;
   std::vector<Boundary> boundaries;
   std::function<std::unique_ptr<PatternConv>(const ConvDescription&)> create;
   // Whether they run strides like these; empty if they run all.
@@ -53,6 +55,9 @@ class KernelTest : public testing::TestWithParam<TestedKernels> {
   static std::string Name(const testing::TestParamInfo<TestedKernels>& info);
 
  protected:
+  // As many channels, of those that the kernels run, or the rest of them.
+  int Channels(int channels) const;
+
   // A case for these kernels in which everything varies with `seed`.
   ConvCase Varied(int height, int width, int channels, uint32_t seed) const;
 

@@ -149,12 +149,36 @@ double AddDepthwiseWeights(const RandomConvOptions& options, Random* random,
   return pruned ? kPatternEntries : weights->taps();
 }
 
+// The same for a stem.
+double AddStemWeights(const RandomConvOptions& options, Random* random,
+                      StemWeights* weights) {
+  weights->type = options.type;
+  weights->filters = options.filters;
+  weights->channels = options.channels;
+  weights->kernel_height = options.kernel_side;
+  weights->kernel_width =
+      options.kernel_width > 0 ? options.kernel_width : options.kernel_side;
+  const size_t values = weights->FilterValues() * options.filters;
+  for (size_t i = 0; i < values; ++i) {
+    AddValue(options, /*kept=*/true, random, weights);
+  }
+  return static_cast<double>(weights->FilterValues());
+}
+
 }  // namespace
 
 RandomConvOptions DenseDepthwise(int kernel_side) {
   RandomConvOptions options;
   options.kernel_side = kernel_side;
   options.depthwise = true;
+  options.compression = 1.0;
+  return options;
+}
+
+RandomConvOptions Stem() {
+  RandomConvOptions options;
+  options.stem = true;
+  options.channels = 3;
   options.compression = 1.0;
   return options;
 }
@@ -166,9 +190,15 @@ std::vector<uint16_t> EightPatterns() {
 RandomConv::RandomConv(const RandomConvOptions& options) {
   Random random(options.seed);
   double products;  // of an output
-  if (options.depthwise) {
+  ConvWeights* weights = &weights_;
+  if (options.stem) {
+    products = AddStemWeights(options, &random, &stem_weights_);
+    description_.stem = &stem_weights_;
+    weights = &stem_weights_;
+  } else if (options.depthwise) {
     products = AddDepthwiseWeights(options, &random, &depthwise_weights_);
     description_.depthwise = &depthwise_weights_;
+    weights = &depthwise_weights_;
   } else {
     products = AddPatternWeights(options, &random, &weights_);
     description_.weights = &weights_;
@@ -185,10 +215,8 @@ RandomConv::RandomConv(const RandomConvOptions& options) {
     if (options.bias) description_.float_bias = float_bias_.data();
     return;
   }
-  std::vector<float>& scales =
-      options.depthwise ? depthwise_weights_.scales : weights_.scales;
   for (int i = 0; i < filters; ++i) {
-    scales.push_back(UniformFloat(0.001f, 0.002f, &random));
+    weights->scales.push_back(UniformFloat(0.001f, 0.002f, &random));
     int32_bias_.push_back(Uniform(-3000, 3000, &random));
   }
   if (options.bias) description_.int32_bias = int32_bias_.data();

@@ -12,9 +12,12 @@ namespace tf_pconv {
 struct RandomConvOptions {
   DataType type = DataType::kInt8;
   int kernel_side = 3;
+  int kernel_width = 0;  // of stems; 0 is kernel_side
   // Of depthwise ones: the filters are the channels and have no groups, and
   // their 3x3 weights follow patterns where there is any compression.
   bool depthwise = false;
+  // Of stems: dense, with kernels of any size and without filter groups.
+  bool stem = false;
   int filters = 16;
   int channels = 16;
   int group_size = 4;
@@ -51,10 +54,12 @@ class RandomConv {
   // Those that the description points to can be changed.
   PatternWeights& weights() { return weights_; }
   DepthwiseWeights& depthwise_weights() { return depthwise_weights_; }
+  StemWeights& stem_weights() { return stem_weights_; }
 
  private:
   PatternWeights weights_;
   DepthwiseWeights depthwise_weights_;
+  StemWeights stem_weights_;
   std::vector<int32_t> int32_bias_;
   std::vector<float> float_bias_;
   ConvDescription description_;
@@ -66,6 +71,10 @@ std::vector<float> RandomFloat(size_t count, uint32_t seed);
 
 // Options of a depthwise convolution that is not pruned.
 RandomConvOptions DenseDepthwise(int kernel_side = kKernelSide);
+
+// Options of a stem of three channels, with 3x3 kernels and filters as other
+// convolutions have.
+RandomConvOptions Stem();
 
 // A pattern library: four T-shapes and four blocks of 2x2.
 std::vector<uint16_t> EightPatterns();

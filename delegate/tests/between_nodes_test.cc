@@ -101,6 +101,50 @@ TEST(BetweenNodesTest, OtherPadsStayWithTheRuntime) {
   EXPECT_THAT(refusal(&without_borders), HasSubstr("no constant"));
 }
 
+// A PAD of the graph's input, and a stem that reads it.
+class FirstPadGraph : public StemGraph {
+ public:
+  FirstPadGraph() {
+    image = AddTensor(kTfLiteInt8, {1, 4, 4, 3});
+    Quantize(image, {0.5f}, {3});
+    borders =
+        AddConstant<int32_t>(kTfLiteInt32, {4, 2}, {0, 0, 1, 0, 1, 1, 0, 0});
+    pad = AddNode(kTfLiteBuiltinPad, {image, borders}, {input});
+    SetPlan({pad, conv});
+  }
+
+  int image, borders, pad;
+};
+
+TEST(BetweenNodesTest, APadOfTheImageIsTakenWithTheConvolutionThatReadsIt) {
+  FirstPadGraph graph;
+  EXPECT_TRUE(Takes(&graph, graph.pad));
+  auto delegate = MakeDelegate();
+  ASSERT_EQ(graph.Delegate(delegate.get()), kTfLiteOk) << graph.error();
+  EXPECT_THAT(graph.taken(), ElementsAre(graph.pad, graph.conv));
+  ASSERT_EQ(graph.Prepare(), kTfLiteOk) << graph.error();
+  std::fill_n(graph.data<int8_t>(graph.image), 4 * 4 * 3, int8_t{3});
+  graph.data<int8_t>(graph.image)[0] = 4;  // of the first window
+  ASSERT_EQ(graph.Invoke(), kTfLiteOk);
+  const auto* output = graph.data<int8_t>(graph.output);
+  EXPECT_EQ(output[0], -3);
+  EXPECT_EQ(output[StemGraph::kFilters], -4);
+
+  FirstPadGraph alone;
+  alone.params.dilation_width_factor = 2;
+  EXPECT_FALSE(Takes(&alone, alone.pad));
+}
+
+TEST(BetweenNodesTest, WhatTheRuntimeComputesAnInputOfIsNoBeginning) {
+  FirstPadGraph graph;
+  const int raw = graph.AddTensor(kTfLiteInt8, {1, 4, 4, 3});
+  const int unknown = graph.AddNode(static_cast<TfLiteBuiltinOperator>(28),
+                                    {raw}, {graph.image});
+  graph.SetPlan({unknown, graph.pad, graph.conv});
+  EXPECT_TRUE(Takes(&graph, graph.conv));
+  EXPECT_FALSE(Takes(&graph, graph.pad));
+}
+
 // A PConv2D, a CONCATENATION of its output and its input, and a PConv2D that
 // reads the second channel.
 class ConcatenationGraph : public PConv2DGraph {
@@ -175,9 +219,17 @@ TEST(BetweenNodesTest, AConvolutionThatGainsTooLittleIsTakenWhereItWouldPart) {
   SmallConvGraph unread;
   unread.node(2).inputs->data[0] = unread.output;
   expect_refusal(&unread);
+  SmallConvGraph behind;  // what the runtime computes
+  const int unknown = behind.AddNode(static_cast<TfLiteBuiltinOperator>(28),
+                                     {behind.input}, {behind.output});
+  behind.node(0).outputs->data[0] =
+      behind.AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
+  behind.SetPlan({unknown, 0, behind.small, 2});
+  expect_refusal(&behind);
+  // Between an input of the graph and a node that is taken.
   SmallConvGraph first;
   first.node(first.small).inputs->data[0] = first.input;
-  expect_refusal(&first);
+  EXPECT_THAT(select(&first).nodes, ElementsAre(0, first.small, 2));
 }
 
 TEST(BetweenNodesTest, OtherConcatenationsStayWithTheRuntime) {

@@ -79,6 +79,30 @@ class Conv2DGraph : public FakeGraph {
   TfLiteConvParams params = {kTfLitePaddingSame, 1, 1, kTfLiteActNone, 1, 1};
 };
 
+// A graph with one int8 CONV_2D of 3 channels and 16 filters of 2x3, all of
+// whose weights are 9, with a stride of 3.
+class StemGraph : public FakeGraph {
+ public:
+  static constexpr int kFilters = 16;
+
+  StemGraph() {
+    input = AddTensor(kTfLiteInt8, {1, 5, 6, 3});
+    Quantize(input, {0.5f}, {3});
+    weights = AddConstant<int8_t>(kTfLiteInt8, {kFilters, 2, 3, 3},
+                                  std::vector<int8_t>(kFilters * 2 * 3 * 3, 9));
+    Quantize(weights, std::vector<float>(kFilters, 0.1f),
+             std::vector<int>(kFilters, 0));
+    output = AddTensor(kTfLiteInt8, {1, 2, 2, kFilters});
+    Quantize(output, {0.75f}, {-4});
+    conv = AddNode(kTfLiteBuiltinConv2d, {input, weights}, {output});
+    node(conv).builtin_data = &params;
+    SetOutputs({output});
+  }
+
+  int input, weights, output, conv;
+  TfLiteConvParams params = {kTfLitePaddingSame, 3, 3, kTfLiteActNone, 1, 1};
+};
+
 // A graph with one int8 DEPTHWISE_CONV_2D of 16 channels whose weights are
 // all 9.
 class DepthwiseGraph : public FakeGraph {

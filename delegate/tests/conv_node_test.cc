@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "delegate/tests/conv_graphs.h"
@@ -14,6 +16,7 @@
 namespace tf_pconv {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -236,6 +239,85 @@ INSTANTIATE_TEST_SUITE_P(
                      },
                      "bias is not constant"}),
     NameOf<Conv2DGraph>);
+
+using StemChange = Change<StemGraph>;
+
+class StemRefusalTest : public testing::TestWithParam<StemChange> {};
+
+TEST_P(StemRefusalTest, HasAReason) { ExpectRefusal(GetParam(), "CONV_2D"); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, StemRefusalTest,
+    testing::Values(
+        StemChange{"stride", [](StemGraph* g) { g->params.stride_width = 33; },
+                   "stride is 3x33; accepted are 1 to 32"},
+        StemChange{"zero_stride",
+                   [](StemGraph* g) { g->params.stride_height = 0; },
+                   "stride is 0x3"},
+        StemChange{"large_kernel",
+                   [](StemGraph* g) {
+                     g->tensor(g->weights).dims =
+                         g->arrays().Ints({16, 1, 33, 3});
+                   },
+                   "kernels are 1x33; accepted are 1x1 to 32x32"},
+        StemChange{"negative_kernel",
+                   [](StemGraph* g) {
+                     g->tensor(g->weights).dims =
+                         g->arrays().Ints({16, -2, 3, 3});
+                   },
+                   "kernels are -2x3"},
+        StemChange{"no_filters",
+                   [](StemGraph* g) {
+                     g->tensor(g->weights).dims =
+                         g->arrays().Ints({0, 2, 3, 3});
+                   },
+                   "0 filters"},
+        StemChange{"few_filters",
+                   [](StemGraph* g) {
+                     g->tensor(g->weights).dims =
+                         g->arrays().Ints({15, 2, 3, 3});
+                   },
+                   "stride is 3x3; accepted are 1 to 2"},
+        StemChange{"many_channels",
+                   [](StemGraph* g) {
+                     g->params.stride_height = g->params.stride_width = 1;
+                     g->tensor(g->input).dims = g->arrays().Ints({1, 5, 6, 9});
+                     g->tensor(g->weights).dims =
+                         g->arrays().Ints({16, 2, 3, 9});
+                   },
+                   "kernels are 2x3; accepted are 3x3 and 1x1"},
+        StemChange{"grouped",
+                   [](StemGraph* g) {
+                     g->tensor(g->input).dims = g->arrays().Ints({1, 5, 6, 6});
+                   },
+                   "6 channels, the weights have 3"},
+        StemChange{"short_weights",
+                   [](StemGraph* g) { g->tensor(g->weights).bytes = 287; },
+                   "287 bytes"},
+        StemChange{
+            "scale_count",
+            [](StemGraph* g) { g->Quantize(g->weights, {1, 1, 1}, {0, 0, 0}); },
+            "3 scales"}),
+    NameOf<StemGraph>);
+
+// Neither patterns nor square kernels nor small strides.
+TEST(StemTest, IsTaken) {
+  StemGraph graph;
+  auto delegate = MakeDelegate();
+  ASSERT_EQ(graph.Delegate(delegate.get()), kTfLiteOk) << graph.error();
+  EXPECT_THAT(graph.taken(), ElementsAre(graph.conv));
+  ASSERT_EQ(graph.Prepare(), kTfLiteOk) << graph.error();
+  auto* input = graph.data<int8_t>(graph.input);
+  std::fill_n(input, 5 * 6 * 3, int8_t{3});  // the zero point
+  input[(3 * 6 + 4) * 3] = 4;                // of the last window
+  ASSERT_EQ(graph.Invoke(), kTfLiteOk);
+  const auto* output = graph.data<int8_t>(graph.output);
+  for (int i = 0; i < 3 * StemGraph::kFilters; ++i) EXPECT_EQ(output[i], -4);
+  // 9 * 0.5 * 0.1 / 0.75 is 0.6.
+  for (int i = 0; i < StemGraph::kFilters; ++i) {
+    EXPECT_EQ(output[3 * StemGraph::kFilters + i], -3);
+  }
+}
 
 using PConv2DChange = Change<PConv2DGraph>;
 

@@ -81,8 +81,10 @@ TfLiteStatus FakeGraph::Invoke() {
 TfLiteStatus FakeGraph::GetExecutionPlan(TfLiteContext* context,
                                          TfLiteIntArray** plan) {
   FakeGraph& graph = Of(context);
-  std::vector<int> order;
-  for (size_t i = 0; i < graph.nodes_.size(); ++i) order.push_back(i);
+  std::vector<int> order = graph.plan_;
+  for (size_t i = order.size(); i < graph.nodes_.size(); ++i) {
+    order.push_back(i);
+  }
   *plan = graph.arrays_.Ints(order);
   return kTfLiteOk;
 }

@@ -49,6 +49,9 @@ class FakeGraph {
 
   void SetOutputs(const std::vector<int>& outputs) { outputs_ = outputs; }
 
+  // In which order nodes run, if not in that of their numbers.
+  void SetPlan(const std::vector<int>& plan) { plan_ = plan; }
+
   // Applies the delegate.
   TfLiteStatus Delegate(TfLiteDelegate* delegate);
   // Prepares the partition, then gives its inputs and outputs memory.
@@ -93,6 +96,7 @@ class FakeGraph {
   std::vector<TfLiteTensor> tensors_;
   std::deque<Node> nodes_;
   std::vector<int> outputs_;
+  std::vector<int> plan_;
   std::vector<int> taken_;
   std::string error_;
   TfLiteRegistration kernel_ = {};

@@ -22,6 +22,7 @@
 #include "delegate/core/pointwise/conv.h"
 #include "delegate/core/pointwise/kernel_table.h"
 #include "delegate/core/reference.h"
+#include "delegate/core/stem/kernel_table.h"
 #include "delegate/testing/conv_check.h"
 #include "delegate/testing/random_conv.h"
 #include "delegate/testing/row_ranges.h"
@@ -180,35 +181,81 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
   }
 }
 
+TEST(StemTest, MalformedDescriptionsAreRefused) {
+  struct Case {
+    const char* sentence;
+    std::function<void(StemWeights*, ConvDescription*)> apply;
+  };
+  const DepthwiseWeights depthwise;
+  const Case cases[] = {
+      {"weight type 5",
+       [](StemWeights* w, ConvDescription*) {
+         w->type = static_cast<DataType>(5);
+       }},
+      {"0x3 kernels",
+       [](StemWeights* w, ConvDescription*) { w->kernel_height = 0; }},
+      {"3x33 kernels",
+       [](StemWeights* w, ConvDescription*) { w->kernel_width = 33; }},
+      {"16 filters of 9 channels",
+       [](StemWeights* w, ConvDescription*) { w->channels = 9; }},
+      {"0 filters", [](StemWeights* w, ConvDescription*) { w->filters = 0; }},
+      {"431 weight values for 16 filters; each has 27",
+       [](StemWeights* w, ConvDescription*) { w->int8_values.pop_back(); }},
+      {"15 weight scales",
+       [](StemWeights* w, ConvDescription*) { w->scales.pop_back(); }},
+      {"stride 33x1; 1 to 32",
+       [](StemWeights*, ConvDescription* d) { d->stride_height = 33; }},
+      {"stride 1x0",
+       [](StemWeights*, ConvDescription* d) { d->stride_width = 0; }},
+      {"weights of two kinds",
+       [&](StemWeights*, ConvDescription* d) { d->depthwise = &depthwise; }},
+  };
+  for (const Case& malformed : cases) {
+    RandomConv random(Stem());
+    ConvDescription description = random.description();
+    malformed.apply(&random.stem_weights(), &description);
+    ExpectRefused(description, malformed.sentence);
+  }
+}
+
+// The name of the kernel chosen, or the error.
+std::string ChooseKernel(const RandomConvOptions& options, const char* kernel) {
+  const RandomConv random(options);
+  PatternConvOptions conv_options;
+  conv_options.kernel = kernel;
+  Status status;
+  const auto conv =
+      PatternConv::Create(random.description(), conv_options, &status);
+  EXPECT_EQ(conv == nullptr, !status.ok());
+  return conv == nullptr ? status.message() : conv->kernel_name();
+}
+
+// All kernels of a table; `options` tells of each a convolution that it can
+// run.
+template <typename Kernel, typename Options>
+void ExpectEachCanBeForced(const Kernel* const* table, const Options& options) {
+  for (; *table != nullptr; ++table) {
+    const std::string chosen = ChooseKernel(options(**table), (*table)->name);
+    if (CanRun(**table, CpuFeatures())) {
+      EXPECT_EQ(chosen, (*table)->name);
+    } else {
+      EXPECT_NE(chosen.find("lacks"), std::string::npos) << chosen;
+    }
+  }
+}
+
 class DepthwiseKernelTest : public testing::Test {
  protected:
-  // The name of the kernel chosen, or the error.
-  std::string Choose(DataType type, int side, int channels,
-                     const char* kernel = "") {
+  static RandomConvOptions Options(DataType type, int side, int channels) {
     RandomConvOptions options = DenseDepthwise(side);
     options.type = type;
     options.channels = channels;
-    const RandomConv random(options);
-    PatternConvOptions conv_options;
-    conv_options.kernel = kernel;
-    Status status;
-    const auto conv =
-        PatternConv::Create(random.description(), conv_options, &status);
-    EXPECT_EQ(conv == nullptr, !status.ok());
-    return conv == nullptr ? status.message() : conv->kernel_name();
+    return options;
   }
 
-  template <typename Kernel>
-  void ExpectEachCanBeForced(const Kernel* const* table, DataType type) {
-    for (; *table != nullptr; ++table) {
-      const std::string chosen =
-          Choose(type, (*table)->side, 16, (*table)->name);
-      if (CanRun(**table, CpuFeatures())) {
-        EXPECT_EQ(chosen, (*table)->name);
-      } else {
-        EXPECT_NE(chosen.find("lacks"), std::string::npos) << chosen;
-      }
-    }
+  static std::string Choose(DataType type, int side, int channels,
+                            const char* kernel = "") {
+    return ChooseKernel(Options(type, side, channels), kernel);
   }
 };
 
@@ -235,8 +282,14 @@ TEST_F(DepthwiseKernelTest, TheFastestKernelRunsButForFewChannels) {
 }
 
 TEST_F(DepthwiseKernelTest, EachKernelThatRunsHereCanBeForced) {
-  ExpectEachCanBeForced(native::kDepthwiseKernels, DataType::kInt8);
-  ExpectEachCanBeForced(native::kFloatDepthwiseKernels, DataType::kFloat32);
+  ExpectEachCanBeForced(native::kDepthwiseKernels,
+                        [](const DepthwiseKernel& kernel) {
+                          return Options(DataType::kInt8, kernel.side, 16);
+                        });
+  ExpectEachCanBeForced(native::kFloatDepthwiseKernels,
+                        [](const FloatDepthwiseKernel& kernel) {
+                          return Options(DataType::kFloat32, kernel.side, 16);
+                        });
 }
 
 TEST_F(DepthwiseKernelTest, KernelsOfMoreChannelsThanThereAreAreAnError) {
@@ -262,23 +315,57 @@ TEST_F(DepthwiseKernelTest, KernelsOfOtherWindowsAreAnError) {
   check(native::kFloatDepthwiseKernels, DataType::kFloat32);
 }
 
+class StemKernelTest : public testing::Test {
+ protected:
+  static RandomConvOptions Options(DataType type, int filters) {
+    RandomConvOptions options = Stem();
+    options.type = type;
+    options.filters = filters;
+    return options;
+  }
+
+  // What is chosen without a name.
+  static void ExpectFastest(const StemKernel* const* table, DataType type) {
+    const StemKernel* fastest = FastestKernel(table, CpuFeatures());
+    EXPECT_EQ(ChooseKernel(Options(type, 16), ""),
+              fastest ? fastest->name : "reference");
+    EXPECT_EQ(ChooseKernel(Options(type, 15), ""), "reference");
+  }
+};
+
+TEST_F(StemKernelTest, TheFastestKernelRunsButForFewFilters) {
+  ExpectFastest(native::kStemKernels, DataType::kInt8);
+  ExpectFastest(native::kFloatStemKernels, DataType::kFloat32);
+}
+
+TEST_F(StemKernelTest, EachKernelThatRunsHereCanBeForced) {
+  for (const auto table : {native::kStemKernels, native::kFloatStemKernels}) {
+    ExpectEachCanBeForced(table, [=](const StemKernel&) {
+      return Options(
+          table == native::kStemKernels ? DataType::kInt8 : DataType::kFloat32,
+          16);
+    });
+  }
+}
+
+TEST_F(StemKernelTest, KernelsForFewFiltersAreAnError) {
+  for (auto table = native::kStemKernels; *table != nullptr; ++table) {
+    if (!CanRun(**table, CpuFeatures())) continue;
+    const std::string error =
+        ChooseKernel(Options(DataType::kInt8, 15), (*table)->name);
+    EXPECT_NE(error.find("so few filters"), std::string::npos) << error;
+  }
+}
+
 class KernelNameTest : public testing::Test {
  protected:
-  // The name of the kernel chosen, or the error.
   std::string Choose(DataType type, int group_size, const char* kernel,
                      int kernel_side = 3) {
     RandomConvOptions options;
     options.type = type;
     options.kernel_side = kernel_side;
     options.group_size = group_size;
-    const RandomConv random(options);
-    PatternConvOptions conv_options;
-    conv_options.kernel = kernel;
-    Status status;
-    const auto conv =
-        PatternConv::Create(random.description(), conv_options, &status);
-    EXPECT_EQ(conv == nullptr, !status.ok());
-    return conv == nullptr ? status.message() : conv->kernel_name();
+    return ChooseKernel(options, kernel);
   }
 };
 
@@ -353,6 +440,8 @@ TEST(CheckKernelNameTest, KnowsKernelsOfAllConvolutions) {
   check(native::kFloatPointwiseKernels);
   check(native::kInt8Kernels);
   check(native::kPointwiseKernels);
+  check(native::kStemKernels);
+  check(native::kFloatStemKernels);
   const std::string unknown = error("f32-pconv-g2-p23-avx2");
   EXPECT_NE(unknown.find("'f32-pconv-g2-p23-avx2'"), std::string::npos);
   if (CpuFeatures() & kAvx2) {
@@ -588,20 +677,42 @@ TEST(PredictCostTest, OfDepthwiseConvolutions) {
   }
 }
 
+TEST(PredictCostTest, OfStems) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "only the reference runs here";
+  const auto predict = [](DataType type, int kernel_side, int channels,
+                          int filters, int side) {
+    RandomConvOptions options = Stem();
+    options.type = type;
+    options.kernel_side = kernel_side;
+    options.channels = channels;
+    options.filters = filters;
+    const RandomConv random(options);
+    return PredictCost(random.description(), {1, side, side, channels})
+        .speedup();
+  };
+  EXPECT_GT(predict(DataType::kInt8, 7, 3, 64, 112), 2.0);
+  EXPECT_LT(predict(DataType::kInt8, 7, 3, 64, 112), 7.0);
+  EXPECT_GT(predict(DataType::kInt8, 3, 3, 64, 112),
+            predict(DataType::kInt8, 3, 8, 64, 112));
+  EXPECT_LT(predict(DataType::kInt8, 1, 3, 16, 1), 1.0);
+  EXPECT_LT(predict(DataType::kInt8, 7, 3, 15, 112), 1.0);
+  EXPECT_GT(predict(DataType::kFloat32, 7, 3, 64, 112), 0.9);
+  EXPECT_LT(predict(DataType::kFloat32, 7, 3, 64, 112), 1.3);
+}
+
 std::vector<float> RunFloats(const ConvDescription& description,
                              const PatternConvOptions& options) {
   Status status;
   const auto conv = PatternConv::Create(description, options, &status);
   EXPECT_TRUE(status.ok()) << status.message();
-  const PatternWeights& weights = *description.weights;
-  const ActivationShape input = {1, 7, 9, weights.channels};
+  const ActivationShape input = {1, 7, 9, description.channels()};
   EXPECT_TRUE(conv->Resize({input}).ok());
-  const size_t inputs = size_t(7) * 9 * weights.channels;
-  const size_t outputs = size_t(7) * 9 * weights.filters;
+  const size_t inputs = size_t(7) * 9 * description.channels();
+  const size_t outputs = size_t(7) * 9 * description.filters();
   void* workspace = nullptr;
   EXPECT_EQ(posix_memalign(&workspace, 64, conv->WorkspaceBytes(1) + 1), 0);
   std::vector<float> result(outputs);
-  if (weights.type == DataType::kInt8) {
+  if (description.type() == DataType::kInt8) {
     std::vector<int8_t> bytes(outputs);
     conv->Run(RandomInt8(inputs, 1).data(), bytes.data(), workspace, nullptr);
     result.assign(bytes.begin(), bytes.end());
@@ -643,6 +754,9 @@ TEST(PatternConvTest, TuningChangesNoOutput) {
       options.channels = 80;
       ExpectTuningChangesNoOutput(options);
     }
+    RandomConvOptions options = Stem();
+    options.type = type;
+    ExpectTuningChangesNoOutput(options);
   }
 }
 

@@ -209,64 +209,101 @@ double DepthwiseSum(const std::vector<Value>& weights,
   return sum;
 }
 
-// Checks the outputs of depthwise convolutions: `expected` makes them of the
-// sums of products.
-template <typename Value, typename Expected>
-void CheckDepthwise(RandomConvOptions options,
-                    std::vector<Value> DepthwiseWeights::* weights,
-                    std::vector<Value> (*random_values)(size_t, uint32_t),
-                    double tolerance, const Expected& expected) {
+// The same of a stem.
+template <typename Value>
+double StemSum(const std::vector<Value>& weights,
+               const std::vector<Value>& input, const ActivationShape& shape,
+               double zero_point, int side, int top, int left, int filter) {
+  double sum = 0;
+  for (int tap = 0; tap < side * side; ++tap) {
+    const int row = top + tap / side;
+    const int column = left + tap % side;
+    if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) {
+      continue;
+    }
+    const int pixel = row * shape.width + column;
+    const int weight = filter * side * side + tap;
+    for (int channel = 0; channel < shape.channels; ++channel) {
+      sum += double(weights[weight * shape.channels + channel]) *
+             (input[pixel * shape.channels + channel] - zero_point);
+    }
+  }
+  return sum;
+}
+
+// Outputs of sums of products.
+double FloatOutput(const ConvDescription& description, int filter, double sum) {
+  return sum + description.float_bias[filter];
+}
+double Int8Output(const ConvDescription& description, int filter, double sum) {
+  const double real = (sum + description.int32_bias[filter]) *
+                      description.input.scale * description.scales()[filter];
+  return std::clamp(
+      real / description.output.scale + description.output.zero_point, -128.0,
+      127.0);
+}
+
+// Checks convolutions of five channels: `sum` makes the sums of products,
+// `expected` the outputs of these.
+template <typename Value>
+void CheckSums(RandomConvOptions options,
+               std::vector<Value> ConvWeights::* weights,
+               std::vector<Value> (*random_values)(size_t, uint32_t),
+               double tolerance,
+               double (*sum)(const std::vector<Value>&,
+                             const std::vector<Value>&, const ActivationShape&,
+                             double, int, int, int, int),
+               double (*expected)(const ConvDescription&, int, double)) {
   const auto& settings = options.kernel_side == 3 ? kSettings : kWideSettings;
   for (const Setting& setting : settings) {
     options.channels = 5;
     options.stride_height = options.stride_width = setting.stride;
     options.padding = setting.padding;
-    RandomConv random(options);
+    const RandomConv random(options);
     const ConvDescription& description = random.description();
     const ActivationShape input = {1, setting.height, setting.width, 5};
     const auto conv = CreateReferenceConv(description);
     ASSERT_TRUE(conv->Resize({input}).ok());
     const auto values = random_values(5 * setting.height * setting.width, 3);
-    std::vector<Value> output(5 * setting.output_height * setting.output_width);
+    const ActivationShape shape = conv->output_shape();
+    ASSERT_EQ(shape.height, setting.output_height);
+    ASSERT_EQ(shape.width, setting.output_width);
+    std::vector<Value> output(shape.height * shape.width * shape.channels);
     conv->Run(values.data(), output.data(), nullptr, nullptr);
-    ForEachOutput(conv->output_shape(), [&](int, int y, int x, int channel,
-                                            size_t index) {
-      const double sum =
-          DepthwiseSum(random.depthwise_weights().*weights, values, input,
-                       description.input.zero_point, options.kernel_side,
-                       y * setting.stride - setting.pad_top,
-                       x * setting.stride - setting.pad_left, channel);
-      ASSERT_NEAR(output[index], expected(description, channel, sum), tolerance)
+    ForEachOutput(shape, [&](int, int y, int x, int filter, size_t index) {
+      const double products =
+          sum(description.any_weights().*weights, values, input,
+              description.input.zero_point, options.kernel_side,
+              y * setting.stride - setting.pad_top,
+              x * setting.stride - setting.pad_left, filter);
+      ASSERT_NEAR(output[index], expected(description, filter, products),
+                  tolerance)
           << "output " << index;
     });
   }
 }
 
-TEST(ReferenceTest, DepthwiseFloat32EqualsDense) {
+// The same for both types and for windows of 3x3 and 5x5.
+void CheckSums(RandomConvOptions options,
+               decltype(&DepthwiseSum<float>) float_sum,
+               decltype(&DepthwiseSum<int8_t>) int8_sum) {
   for (const int side : {3, 5}) {
-    RandomConvOptions options = DenseDepthwise(side);
+    options.kernel_side = side;
     options.type = DataType::kFloat32;
-    CheckDepthwise(
-        options, &DepthwiseWeights::float_values, RandomFloat, 1e-5,
-        [](const ConvDescription& description, int channel, double sum) {
-          return sum + description.float_bias[channel];
-        });
+    CheckSums(options, &ConvWeights::float_values, RandomFloat, 1e-5, float_sum,
+              FloatOutput);
+    options.type = DataType::kInt8;
+    CheckSums(options, &ConvWeights::int8_values, RandomInt8, 0.51, int8_sum,
+              Int8Output);
   }
 }
 
-TEST(ReferenceTest, DepthwiseInt8EqualsDense) {
-  for (const int side : {3, 5}) {
-    CheckDepthwise(
-        DenseDepthwise(side), &DepthwiseWeights::int8_values, RandomInt8, 0.51,
-        [](const ConvDescription& description, int channel, double sum) {
-          const double real = (sum + description.int32_bias[channel]) *
-                              description.input.scale *
-                              description.scales()[channel];
-          return std::clamp(
-              real / description.output.scale + description.output.zero_point,
-              -128.0, 127.0);
-        });
-  }
+TEST(ReferenceTest, DepthwiseEqualsDense) {
+  CheckSums(DenseDepthwise(), DepthwiseSum<float>, DepthwiseSum<int8_t>);
+}
+
+TEST(ReferenceTest, StemEqualsDense) {
+  CheckSums(Stem(), StemSum<float>, StemSum<int8_t>);
 }
 
 TEST(ReferenceTest, QuantisedActivationsClampToTheirRange) {

@@ -99,14 +99,25 @@ Status ReadSteps(int stride_height, int stride_width, int dilation_height,
     return Status::Error("dilation is %dx%d; accepted is 1x1", dilation_height,
                          dilation_width);
   }
-  const auto is_stride = [](int stride) { return stride == 1 || stride == 2; };
-  if (!is_stride(stride_height) || !is_stride(stride_width)) {
-    return Status::Error("stride is %dx%d; accepted are 1 and 2", stride_height,
-                         stride_width);
-  }
   description->stride_height = stride_height;
   description->stride_width = stride_width;
   return ReadActivation(activation, &description->activation);
+}
+
+// Of all convolutions but stems.
+constexpr int kMostStride = 2;
+
+Status CheckStrides(const ConvDescription& description, int most) {
+  const auto is_stride = [most](int stride) {
+    return stride >= 1 && stride <= most;
+  };
+  if (is_stride(description.stride_height) &&
+      is_stride(description.stride_width)) {
+    return Status();
+  }
+  return Status::Error("stride is %dx%d; accepted are 1 to %d",
+                       description.stride_height, description.stride_width,
+                       most);
 }
 
 Status ReadPConv2DOptions(const TfLiteNode& node,
@@ -133,8 +144,9 @@ Status ReadPConv2DOptions(const TfLiteNode& node,
         options[kBuiltin]);
   }
   description->padding = options[1] == 0 ? Padding::kSame : Padding::kValid;
-  return ReadSteps(options[2], options[3], options[4], options[5], options[6],
-                   description);
+  const Status status = ReadSteps(options[2], options[3], options[4],
+                                  options[5], options[6], description);
+  return status.ok() ? CheckStrides(*description, kMostStride) : status;
 }
 
 // The parameters of FULLY_CONNECTED.
@@ -214,10 +226,19 @@ Status RecognizeWeights(const TfLiteTensor& tensor, DenseWeights dense,
                                 : RecognizePatterns(dense, weights);
 }
 
+// The channels of a filter are the last dimension.
+Status CheckChannels(const TfLiteTensor& tensor, int input_channels) {
+  const int* dims = tensor.dims->data;
+  if (dims[0] < 1) return Status::Error("the weights have %d filters", dims[0]);
+  if (dims[3] == input_channels) return Status();
+  return Status::Error(
+      "the input has %d channels, the weights have %d (grouped "
+      "convolutions are not accepted)",
+      input_channels, dims[3]);
+}
+
 Status ReadConvWeights(const TfLiteTensor& tensor, DataType type,
-                       int input_channels, PatternWeights* weights) {
-  const Status status = CheckWeights(tensor, type, kImageRank);
-  if (!status.ok()) return status;
+                       PatternWeights* weights) {
   const int* dims = tensor.dims->data;
   if (dims[1] != dims[2] || (dims[1] != 1 && dims[1] != 3)) {
     return Status::Error("kernels are %dx%d; accepted are 3x3 and 1x1", dims[1],
@@ -228,12 +249,6 @@ Status ReadConvWeights(const TfLiteTensor& tensor, DataType type,
   dense.kernel_side = dims[1];
   dense.filters = dims[0];
   dense.channels = dims[3];
-  if (dense.filters < 1 || dense.channels != input_channels) {
-    return Status::Error(
-        "the input has %d channels, the weights have %d (grouped "
-        "convolutions are not accepted)",
-        input_channels, dense.channels);
-  }
   return RecognizeWeights(tensor, dense, weights);
 }
 
@@ -258,9 +273,47 @@ Status ReadFullyConnectedWeights(const TfLiteTensor& tensor, DataType type,
   return RecognizeWeights(tensor, dense, weights);
 }
 
+// Copies the values of weights, and the scales that lie along a dimension.
+Status CopyWeights(const TfLiteTensor& tensor, DataType type, int filters,
+                   int dimension, ConvWeights* weights) {
+  std::vector<uint8_t> densified;
+  const void* values = nullptr;
+  const Status status = ReadValues(tensor, type, &densified, &values);
+  if (!status.ok()) return status;
+  weights->type = type;
+  size_t count = 1;
+  for (int i = 0; i < tensor.dims->size; ++i) count *= tensor.dims->data[i];
+  if (type == DataType::kInt8) {
+    const auto* int8_values = static_cast<const int8_t*>(values);
+    weights->int8_values.assign(int8_values, int8_values + count);
+    return ReadWeightScales(tensor, filters, dimension, &weights->scales);
+  }
+  // Densified values need not be aligned.
+  weights->float_values.resize(count);
+  memcpy(weights->float_values.data(), values, count * sizeof(float));
+  return status;
+}
+
+Status ReadStemWeights(const TfLiteTensor& tensor, DataType type,
+                       StemWeights* weights) {
+  const int* dims = tensor.dims->data;
+  const auto is_side = [](int side) {
+    return side >= 1 && side <= kStemMostSide;
+  };
+  if (!is_side(dims[1]) || !is_side(dims[2])) {
+    return Status::Error("kernels are %dx%d; accepted are 1x1 to %dx%d",
+                         dims[1], dims[2], kStemMostSide, kStemMostSide);
+  }
+  weights->filters = dims[0];
+  weights->kernel_height = dims[1];
+  weights->kernel_width = dims[2];
+  weights->channels = dims[3];
+  return CopyWeights(tensor, type, weights->filters, 0, weights);
+}
+
 Status ReadDepthwiseWeights(const TfLiteTensor& tensor, DataType type,
                             int input_channels, DepthwiseWeights* weights) {
-  Status status = CheckWeights(tensor, type, kImageRank);
+  const Status status = CheckWeights(tensor, type, kImageRank);
   if (!status.ok()) return status;
   const int* dims = tensor.dims->data;
   if (dims[0] != 1 || dims[1] != dims[2] || !IsDepthwiseSide(dims[1])) {
@@ -275,23 +328,9 @@ Status ReadDepthwiseWeights(const TfLiteTensor& tensor, DataType type,
         "is a depth multiplier of 1",
         input_channels, dims[3]);
   }
-  std::vector<uint8_t> densified;
-  const void* values = nullptr;
-  status = ReadValues(tensor, type, &densified, &values);
-  if (!status.ok()) return status;
-  weights->type = type;
   weights->kernel_side = dims[1];
   weights->channels = dims[3];
-  const size_t count = size_t(weights->taps()) * dims[3];
-  if (type == DataType::kInt8) {
-    const auto* int8_values = static_cast<const int8_t*>(values);
-    weights->int8_values.assign(int8_values, int8_values + count);
-    return ReadWeightScales(tensor, weights->channels, 3, &weights->scales);
-  }
-  // Densified values need not be aligned.
-  weights->float_values.resize(count);
-  memcpy(weights->float_values.data(), values, count * sizeof(float));
-  return status;
+  return CopyWeights(tensor, type, dims[3], 3, weights);
 }
 
 // Reads a builtin operator. `read_weights` takes the type and the channels of
@@ -341,12 +380,12 @@ Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
   if (static_cast<const uint8_t*>(node.custom_initial_data)[kBuiltin] ==
       kIsFullyConnected) {
     const ConvDescription& description = conv->description;
-    if (description.kernel_side() != 1 || description.stride_height != 1 ||
-        description.stride_width != 1) {
+    if (description.weights->kernel_side != 1 ||
+        description.stride_height != 1 || description.stride_width != 1) {
       return Status::Error(
           "a fully-connected layer has 1x1 kernels and stride 1, not %dx%d and "
           "%dx%d",
-          description.kernel_side(), description.kernel_side(),
+          description.kernel_height(), description.kernel_width(),
           description.stride_height, description.stride_width);
     }
     const TfLiteIntArray* output = FindTensor(context, conv->output)->dims;
@@ -359,10 +398,23 @@ Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
 
 Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
                   const TfLiteTensor& weights, ConvNode* conv) {
-  conv->description.weights = &conv->weights;
   return ReadBuiltin<TfLiteConvParams>(
       context, node, conv, [&](DataType type, int channels) {
-        return ReadConvWeights(weights, type, channels, &conv->weights);
+        Status status = CheckWeights(weights, type, kImageRank);
+        if (status.ok()) status = CheckChannels(weights, channels);
+        if (!status.ok()) return status;
+        status = CheckStrides(conv->description, kMostStride);
+        if (status.ok())
+          status = ReadConvWeights(weights, type, &conv->weights);
+        if (status.ok() || channels > kStemMostChannels ||
+            weights.dims->data[0] < kStemLeastFilters) {
+          conv->description.weights = &conv->weights;
+          return status;
+        }
+        status = CheckStrides(conv->description, kStemMostSide);
+        if (status.ok()) status = ReadStemWeights(weights, type, &conv->stem);
+        conv->description.stem = &conv->stem;
+        return status;
       });
 }
 
@@ -371,6 +423,8 @@ Status ReadDepthwiseConv2D(const TfLiteContext& context, const TfLiteNode& node,
   conv->description.depthwise = &conv->depthwise;
   return ReadBuiltin<TfLiteDepthwiseConvParams>(
       context, node, conv, [&](DataType type, int channels) {
+        const Status status = CheckStrides(conv->description, kMostStride);
+        if (!status.ok()) return status;
         return ReadDepthwiseWeights(weights, type, channels, &conv->depthwise);
       });
 }

@@ -6,6 +6,7 @@
 #include "delegate/core/depthwise/weights.h"
 #include "delegate/core/pattern_conv.h"
 #include "delegate/core/status.h"
+#include "delegate/core/stem/weights.h"
 #include "delegate/core/weights/pattern_weights.h"
 #include "delegate/tflite/abi.h"
 #include "delegate/tflite/node_tensors.h"
@@ -27,6 +28,7 @@ struct ConvNode {
   bool flattens = false;  // the output's pixels have one dimension
   PatternWeights weights;
   DepthwiseWeights depthwise;
+  StemWeights stem;
   ConvDescription description;
 };
 
@@ -34,9 +36,9 @@ struct ConvNode {
 Status ReadPConv2D(const TfLiteContext& context, const TfLiteNode& node,
                    int version, ConvNode* conv);
 
-// Reads a CONV_2D whose weights follow patterns. `weights` is the constant
-// tensor that holds them: the node's own, or the input of the DENSIFY that
-// makes it.
+// Reads a CONV_2D whose weights follow patterns, or, as a stem, one of few
+// channels. `weights` is the constant tensor that holds them: the node's own,
+// or the input of the DENSIFY that makes it.
 Status ReadConv2D(const TfLiteContext& context, const TfLiteNode& node,
                   const TfLiteTensor& weights, ConvNode* conv);
 

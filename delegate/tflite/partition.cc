@@ -49,13 +49,9 @@ bool IsAmong(int tensor, const std::vector<int>& tensors) {
   return std::find(tensors.begin(), tensors.end(), tensor) != tensors.end();
 }
 
-// Of the one kind of weights that the convolution has.
 size_t WeightBytes(const ConvNode& conv) {
-  const size_t int8s =
-      conv.weights.int8_values.size() + conv.depthwise.int8_values.size();
-  const size_t floats =
-      conv.weights.float_values.size() + conv.depthwise.float_values.size();
-  return int8s + floats * sizeof(float) +
+  const ConvWeights& weights = conv.description.any_weights();
+  return weights.values() * ElementBytes(weights.type) +
          conv.weights.kernels.size() * sizeof(GroupKernel);
 }
 
@@ -310,30 +306,74 @@ class Selector {
         LayerSignature(conv.description, input, threads_).text, kernels);
   }
 
-  // Takes what lies between convolutions that are taken, or behind them: it
-  // alone is not faster than the runtime's, but would part them. So would small
-  // convolutions.
+  // Takes what lies between convolutions that are taken, behind them, or
+  // between them and the inputs of the graph: it alone is not faster than the
+  // runtime's, but would part them. So would small convolutions.
   void SelectBetween() {
     for (const GraphNode& graph_node : nodes_) {
-      const BetweenOperator* kind =
-          FindBetweenOperator(graph_node.registration->builtin_code);
-      if (kind != nullptr && ReadsTaken(*graph_node.node)) {
-        TakeBetween(graph_node, *kind);
-      }
-      for (SelectedNode& conv : small_convs_) {
-        if (conv.node == graph_node.index) SelectSmallConv(graph_node, &conv);
-      }
+      if (ReadsTaken(*graph_node.node)) TakeBetween(graph_node);
     }
+    SelectFirst();
+    for (const SelectedNode& conv : small_convs_) {
+      if (conv.op == nullptr) continue;  // taken
+      selection_->refused.push_back(
+          {conv.node, conv.operator_name, LittleGain(conv.cost)});
+    }
+    SortOperators();
     DropUnread();
   }
 
-  void SelectSmallConv(const GraphNode& graph_node, SelectedNode* conv) {
-    if (ReadsTaken(*graph_node.node)) {
-      selection_->operators.push_back(std::move(*conv));
-    } else {
-      selection_->refused.push_back(
-          {conv->node, conv->operator_name, LittleGain(conv->cost)});
+  void SelectFirst() {
+    std::vector<const GraphNode*> first;
+    std::vector<int> computed;  // by all other nodes
+    for (const GraphNode& graph_node : nodes_) {
+      if (IsDensify(graph_node)) continue;  // of constants
+      const TfLiteNode& node = *graph_node.node;
+      const bool reads_computed =
+          std::any_of(computed.begin(), computed.end(),
+                      [&](int tensor) { return CountReads(node, tensor) > 0; });
+      if (!reads_computed && MayLieBetween(graph_node)) {
+        first.push_back(&graph_node);
+        continue;
+      }
+      const std::vector<int> outputs = Numbers(node.outputs);
+      computed.insert(computed.end(), outputs.begin(), outputs.end());
     }
+    for (size_t i = first.size(); i-- > 0;) {
+      if (!IsReadByTaken(TensorAt(first[i]->node->outputs, 0))) continue;
+      TakeBetween(*first[i]);
+      if (IsTakenOperator(first[i]->index)) {
+        selection_->operators.back().wants_reader = true;
+      }
+    }
+  }
+
+  bool MayLieBetween(const GraphNode& graph_node) {
+    return FindBetweenOperator(graph_node.registration->builtin_code) !=
+               nullptr ||
+           FindSmallConv(graph_node.index) != nullptr;
+  }
+
+  // Null where it is none, or taken.
+  SelectedNode* FindSmallConv(int node) {
+    for (SelectedNode& conv : small_convs_) {
+      if (conv.node == node && conv.op != nullptr) return &conv;
+    }
+    return nullptr;
+  }
+
+  // Into the order in which they run.
+  void SortOperators() {
+    std::vector<SelectedNode> sorted;
+    for (const GraphNode& graph_node : nodes_) {
+      for (SelectedNode& selected : selection_->operators) {
+        if (selected.node != graph_node.index || selected.op == nullptr) {
+          continue;
+        }
+        sorted.push_back(std::move(selected));
+      }
+    }
+    selection_->operators = std::move(sorted);
   }
 
   // What leaves the region should be smaller than what came in.
@@ -352,16 +392,24 @@ class Selector {
     }
   }
 
-  void TakeBetween(const GraphNode& graph_node, const BetweenOperator& kind) {
+  // Takes a node that may lie between others, if it is one.
+  void TakeBetween(const GraphNode& graph_node) {
+    if (SelectedNode* conv = FindSmallConv(graph_node.index)) {
+      selection_->operators.push_back(std::move(*conv));
+      return;
+    }
+    const BetweenOperator* kind =
+        FindBetweenOperator(graph_node.registration->builtin_code);
+    if (kind == nullptr) return;
     SelectedNode selected;
     selected.node = graph_node.index;
-    selected.operator_name = kind.name;
+    selected.operator_name = kind->name;
     selected.least_input_rank = kImageRank;
-    const Status status = kind.read(*context_, *graph_node.node, &selected);
+    const Status status = kind->read(*context_, *graph_node.node, &selected);
     if (status.ok()) {
       selection_->operators.push_back(std::move(selected));
     } else {
-      selection_->refused.push_back({graph_node.index, kind.name, status});
+      selection_->refused.push_back({graph_node.index, kind->name, status});
     }
   }
 

@@ -40,6 +40,15 @@ DEPTHWISE_LEAST_CHANNELS = {"float32": 8, "int8": 16}
 DEPTHWISE_KERNEL_SIZES = ((3, 3), (5, 5))
 """Kernel sizes of depthwise convolutions that the delegate takes."""
 
+STEM_MOST_CHANNELS = 8
+"""Most channels of stems, the dense convolutions that networks begin with, in the delegate."""
+
+STEM_LEAST_FILTERS = 16
+"""Fewest filters of stems."""
+
+STEM_MOST_SIDE = 32
+"""Most rows or columns of a stem's kernels, and its largest stride."""
+
 _BIAS_BYTES = 4  # float32 and int32 alike
 _DENSIFIED = {CONV_2D: SPARSE_CONV_2D, FULLY_CONNECTED: SPARSE_FULLY_CONNECTED}
 _RANKS = (2, 3, 4)  # of what fully-connected layers read and write
@@ -65,7 +74,7 @@ class Convolution:
         stored_bytes: Bytes of the weights in the file.
         dense: The dense weights, of `shape`; None where they are not constant or of another type.
         patterns: The weights as patterns; None where `reason` says why not, and for depthwise
-            convolutions, whose weights stay dense.
+            convolutions and stems, whose weights stay dense.
         reason: Why the delegate cannot take it; empty where it can.
     """
 
@@ -87,7 +96,7 @@ class Convolution:
     @property
     def packable(self) -> bool:
         """Whether it can become a `PConv2D`."""
-        return self.builtin in _DENSIFIED and self.kind != PCONV_2D and not self.reason
+        return self.kind != PCONV_2D and self.patterns is not None and not self.reason
 
     @property
     def densified(self) -> bool:
@@ -269,8 +278,14 @@ def _read_dense(
     scales = _check_quantization(convolution, graph, operator)
     _check_bias(convolution, graph, operator)
     _check_finite(convolution)
-    if convolution.kind != DEPTHWISE_CONV_2D:
+    if convolution.kind == DEPTHWISE_CONV_2D:
+        return
+    try:
+        _check_packable(convolution)
         convolution.patterns = _recognize(convolution, tensor, scales, known)
+    except _UnfitError:
+        if not _is_stem(convolution):
+            raise
 
 
 def _recognize(
@@ -323,12 +338,9 @@ def _check_geometry(convolution: Convolution, graph: Graph, operator: Any) -> No
     shape = convolution.shape
     if len(shape) != 4 or 0 in shape:
         raise _UnfitError(f"weights of shape {shape}")
-    if shape[1] != shape[2] or shape[1] not in fkw.KERNEL_SIZES:
-        raise _UnfitError(f"{shape[1]}x{shape[2]} kernels")
     source = _shape(graph.tensor(operator.inputs[0]))
     if len(source) != 4 or source[3] != shape[3]:
         raise _UnfitError("grouped convolution" if len(source) == 4 else "input of unknown rank")
-    _check_packable(convolution)
 
 
 def _check_fully_connected(convolution: Convolution, graph: Graph, operator: Any) -> None:
@@ -343,16 +355,34 @@ def _check_fully_connected(convolution: Convolution, graph: Graph, operator: Any
         raise _UnfitError("several dimensions of its input become channels")
     if len(output) != (len(source) if operator.builtinOptions.keepNumDims else 2):
         raise _UnfitError(f"output of {len(output)} dimensions")
-    _check_packable(convolution)
 
 
 def _check_packable(convolution: Convolution) -> None:
-    if max(convolution.shape) > fkw.MAX_CHANNELS:
+    shape = convolution.shape
+    if shape[1] != shape[2] or shape[1] not in fkw.KERNEL_SIZES:
+        raise _UnfitError(f"{shape[1]}x{shape[2]} kernels")
+    if max(shape) > fkw.MAX_CHANNELS:
         raise _UnfitError(f"more than {fkw.MAX_CHANNELS:,} channels")
     try:
         pconv2d.encode_options(convolution.options, convolution.builtin)
     except ValueError as error:
         raise _UnfitError(str(error)) from error
+
+
+def _is_stem(convolution: Convolution) -> bool:
+    """Whether the delegate takes it with its weights dense."""
+    filters, *sides, channels = convolution.shape
+    if convolution.builtin != CONV_2D or filters > fkw.MAX_CHANNELS:
+        return False
+    try:
+        pconv2d.check_options(convolution.options, STEM_MOST_SIDE)
+    except ValueError:
+        return False
+    return (
+        filters >= STEM_LEAST_FILTERS
+        and channels <= STEM_MOST_CHANNELS
+        and max(sides) <= STEM_MOST_SIDE
+    )
 
 
 def _check_depthwise(convolution: Convolution, graph: Graph, operator: Any) -> None:

@@ -11,10 +11,12 @@ from tf_pconv.lite.flatbuffer import enum_name, schema
 CUSTOM_CODE = b"PConv2D"
 OPERATOR_VERSION = 1
 
+MOST_STRIDE = 2
+"""Largest stride of a `PConv2D`."""
+
 _OPTIONS = struct.Struct("<8B")
 _OPTIONS_VERSION = 1
 _ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
-_STRIDES = (1, 2)
 _BUILTINS = ("CONV_2D", "FULLY_CONNECTED")
 
 
@@ -52,8 +54,12 @@ def convolution_options(options: Any) -> Any:
     return conv
 
 
-def check_options(options: Any) -> None:
+def check_options(options: Any, most_stride: int = MOST_STRIDE) -> None:
     """Checks the steps of a convolution: its `Conv2DOptionsT` or `DepthwiseConv2DOptionsT`.
+
+    Args:
+        options: The options.
+        most_stride: Largest stride that is accepted.
 
     Raises:
         ValueError: The delegate does not take them; the message is the reason.
@@ -65,7 +71,7 @@ def check_options(options: Any) -> None:
     if dilations != (1, 1):
         raise ValueError(f"dilation {dilations[0]}x{dilations[1]}")
     strides = (options.strideH, options.strideW)
-    if not set(strides) <= set(_STRIDES):
+    if not all(1 <= stride <= most_stride for stride in strides):
         raise ValueError(f"stride {strides[0]}x{strides[1]}")
     activation = enum_name(fb.ActivationFunctionType, options.fusedActivationFunction)
     if activation not in _ACTIVATIONS:
@@ -112,7 +118,7 @@ def decode_options(data: bytes) -> Options:
     if (
         version != _OPTIONS_VERSION
         or padding not in (fb.Padding.SAME, fb.Padding.VALID)
-        or not {stride_h, stride_w} <= set(_STRIDES)
+        or not all(1 <= stride <= MOST_STRIDE for stride in (stride_h, stride_w))
         or (dilation_h, dilation_w) != (1, 1)
         or activation >= len(_ACTIVATIONS)
         or builtin >= len(_BUILTINS)

@@ -33,13 +33,23 @@ class DepthwiseConv : public WindowConv {
   void RunRows(const void* const* inputs, void* output, RowRange rows,
                void* workspace, ThreadPool* pool,
                PhaseTicks* ticks) const override {
-    Call call = {this,
-                 static_cast<const Value*>(inputs[0]),
-                 static_cast<Value*>(output),
-                 static_cast<uint8_t*>(workspace),
-                 rows,
-                 ticks};
-    RunTask(pool, RowsOf(output_shape(), rows, unit_), RunShare, &call);
+    const ActivationShape& shape = geometry().output;
+    RunShares(pool, RowsOf(shape, rows, unit_), [&](const auto& share) {
+      PhaseClock clock(ticks);
+      WindowRows<Value> windows(
+          geometry(), unit_, static_cast<const Value*>(inputs[0]),
+          zeros_.data(),
+          static_cast<uint8_t*>(workspace) + ThreadBytes() * share.thread());
+      TakeRows(share, rows, unit_, [&](int image, RowRange taken) {
+        const Value* const* const* pixels = windows.Find(image, taken);
+        clock.End(Phase::kPack);
+        ComputeRows(pixels, taken.end - taken.begin,
+                    static_cast<Value*>(output) +
+                        (ptrdiff_t{image} * shape.height + taken.begin) *
+                            shape.width * shape.channels);
+        clock.End(Phase::kMultiply);
+      });
+    });
   }
 
  protected:
@@ -49,37 +59,8 @@ class DepthwiseConv : public WindowConv {
                            Value* outputs) const = 0;
 
  private:
-  struct Call {
-    const DepthwiseConv* conv;
-    const Value* input;
-    Value* output;
-    uint8_t* workspace;
-    RowRange rows;
-    PhaseTicks* ticks;
-  };
-
   size_t ThreadBytes() const {
     return AlignUp(WindowRows<Value>::Bytes(geometry(), unit_));
-  }
-
-  static void RunShare(void* context, const ThreadPool::Share& share) {
-    const Call& call = *static_cast<Call*>(context);
-    call.conv->RunShare(call, share);
-  }
-
-  void RunShare(const Call& call, const ThreadPool::Share& share) const {
-    const ActivationShape& shape = geometry().output;
-    PhaseClock clock(call.ticks);
-    WindowRows<Value> windows(geometry(), unit_, call.input, zeros_.data(),
-                              call.workspace + ThreadBytes() * share.thread());
-    TakeRows(share, call.rows, unit_, [&](int image, RowRange rows) {
-      const Value* const* const* inputs = windows.Find(image, rows);
-      clock.End(Phase::kPack);
-      ComputeRows(inputs, rows.end - rows.begin,
-                  call.output + (ptrdiff_t{image} * shape.height + rows.begin) *
-                                    shape.width * shape.channels);
-      clock.End(Phase::kMultiply);
-    });
   }
 
   const int unit_;

@@ -85,7 +85,7 @@ double Pixels(const ActivationShape& shape) {
 
 bool IsFor(const Rates& rates, const ConvDescription& description) {
   return rates.type == description.type() &&
-         rates.side == description.kernel_side();
+         rates.side == description.kernel_height();
 }
 
 template <typename Kernel>

@@ -1,10 +1,8 @@
 #ifndef TF_PCONV_DELEGATE_CORE_DEPTHWISE_WEIGHTS_H_
 #define TF_PCONV_DELEGATE_CORE_DEPTHWISE_WEIGHTS_H_
 
-#include <cstdint>
-#include <vector>
-
 #include "delegate/core/depthwise/kernel.h"
+#include "delegate/core/weights/conv_weights.h"
 #include "delegate/core/weights/pattern_weights.h"
 
 namespace tf_pconv {
@@ -21,16 +19,9 @@ inline bool IsDepthwiseSide(int side) {
 // The weights of a depthwise convolution: one kernel a channel. They are
 // kept dense, zeros of patterns included: all of a kernel costs less than its
 // output does.
-struct DepthwiseWeights {
-  DataType type = DataType::kFloat32;
+struct DepthwiseWeights : ConvWeights {
   int kernel_side = kKernelSide;
-  int channels = 0;
-  // taps() rows of a weight each channel, as in TFLite. One of the two is
-  // filled, as `type` says.
-  std::vector<float> float_values;
-  std::vector<int8_t> int8_values;
-  // Quantisation scale of each channel (int8 only).
-  std::vector<float> scales;
+  // Values: taps() rows of a weight each channel, as in TFLite.
 
   int taps() const { return kernel_side * kernel_side; }
 };

@@ -58,8 +58,9 @@ class Pool : public WindowOperator<Operator> {
   Pool(const PoolDescription& description, const PoolKernel& kernel,
        const Outputs& outputs)
       : WindowOperator({description.channels, description.channels,
-                        description.side, description.stride_height,
-                        description.stride_width, description.padding}),
+                        description.side, description.side,
+                        description.stride_height, description.stride_width,
+                        description.padding}),
         kernel_(kernel),
         outputs_(outputs) {}
 
@@ -85,8 +86,8 @@ class Pool : public WindowOperator<Operator> {
     int size;
   };
 
-  Extent CutOff(int begin, int size) const {
-    const int end = std::min(begin + sizes().kernel_side, size);
+  static Extent CutOff(int begin, int side, int size) {
+    const int end = std::min(begin + side, size);
     begin = std::max(begin, 0);
     return {begin, end - begin};
   }
@@ -96,7 +97,8 @@ class Pool : public WindowOperator<Operator> {
     const ActivationShape& out = geometry().output;
     const int stride = geometry().stride_width;
     const Extent rows =
-        CutOff(y * geometry().stride_height - geometry().pad_top, in.height);
+        CutOff(y * geometry().stride_height - geometry().pad_top,
+               sizes().kernel_height, in.height);
     PoolWindows<Value> windows;
     windows.rows = rows.size;
     windows.pixel_step = windows.channels = in.channels;
@@ -109,9 +111,9 @@ class Pool : public WindowOperator<Operator> {
     // Windows at the left and right edge one by one, those between together.
     for (int x = 0; x < out.width;) {
       const int left = x * stride - geometry().pad_left;
-      const Extent columns = CutOff(left, in.width);
+      const Extent columns = CutOff(left, sizes().kernel_width, in.width);
       int count = 1;
-      if (columns.size == sizes().kernel_side) {
+      if (columns.size == sizes().kernel_width) {
         count += (in.width - columns.size - left) / stride;
         count = std::min(count, out.width - x);
       }

@@ -5,20 +5,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "delegate/core/weights/conv_weights.h"
+
 namespace tf_pconv {
-
-enum class DataType : uint8_t { kFloat32, kInt8 };
-
-inline size_t ElementBytes(DataType type) {
-  return type == DataType::kInt8 ? sizeof(int8_t) : sizeof(float);
-}
 
 inline constexpr int kKernelSide = 3;
 inline constexpr int kKernelTaps = kKernelSide * kKernelSide;
 inline constexpr int kPatternEntries = 4;  // taps that a pattern keeps
 
 // The limits of docs/fkw.md.
-inline constexpr int kMaxChannels = 65535;  // input or output
 inline constexpr int kMaxGroupSize = 256;
 inline constexpr int kMaxPatterns = 126;  // ways to choose 4 of 9 taps
 
@@ -40,11 +35,9 @@ struct GroupKernel {
 // The weights of a 3x3 convolution whose kernels follow patterns, or of a 1x1
 // convolution of which whole kernels are removed, as docs/fkw.md describes
 // them: the common form of FKW files and of such dense weights.
-struct PatternWeights {
-  DataType type = DataType::kFloat32;
+struct PatternWeights : ConvWeights {
   int kernel_side = 3;  // 3 or 1
   int filters = 0;      // output channels
-  int channels = 0;     // input channels
   int group_size = 1;   // filters of a group; the last group holds the rest
   // Kept weights of each pattern: bit kernel_side * row + column, entries()
   // bits set.
@@ -54,12 +47,8 @@ struct PatternWeights {
   // Group g has the kernels group_begin[g] up to group_begin[g + 1].
   std::vector<uint32_t> group_begin;
   std::vector<GroupKernel> kernels;
-  // For each group kernel, for each filter of its group, entries() values in
-  // the order of the pattern's bits. One of the two is filled, as `type` says.
-  std::vector<float> float_values;
-  std::vector<int8_t> int8_values;
-  // Quantisation scale of each output channel (int8 only).
-  std::vector<float> scales;
+  // Values: for each group kernel, for each filter of its group, entries() in
+  // the order of the pattern's bits.
 
   // Weights kept of a kept kernel.
   int entries() const { return kernel_side == 1 ? 1 : kPatternEntries; }
