@@ -10,6 +10,7 @@ can be compressed, a bit for each channel says what to gather; see
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 from int8_outputs import quantize_function
@@ -24,6 +25,8 @@ def functions(target: Target, kernels: Sequence[GemvKernel]) -> Iterator[str]:
     """The functions of kernels of a target."""
     is_float = kernels[0].is_float
     yield from _total_function(target, is_float)
+    yield ""
+    yield from _totals_function(target, is_float)
     yield ""
     if not is_float:
         yield from quantize_function(target)
@@ -65,6 +68,35 @@ def _total_function(t: Target, is_float: bool) -> Iterator[str]:
     while len(names) > 1:
         names = [f"({a} + {b})" for a, b in zip(names[::2], names[1::2], strict=True)]
     yield f"  return {names[0]};"
+    yield "}"
+
+
+def _totals_function(t: Target, is_float: bool) -> Iterator[str]:
+    """Writes the totals of four vectors, in fewer operations than one by one."""
+    vector, scalar = (t.float_vector, "float") if is_float else (t.vector, "uint32_t")
+
+    def fold(a: str, b: str, width: int) -> str:
+        """The sum of two transpositions: lanes of a and of b take turns."""
+        if is_float:
+            return t("add_float", *(t(f"transpose{width}_{i}", a, b) for i in ("low", "high")))
+        a, b = t("as_float", a), t("as_float", b)
+        parts = (t("as_integer", t(f"transpose{width}_{i}", a, b)) for i in ("low", "high"))
+        return t("add32", *parts)
+
+    yield f"inline void totals({vector} a, {vector} b, {vector} c, {vector} d,"
+    yield f"                   {scalar}* sums) {{"
+    yield from indent(define(vector, "ab", fold("a", "b", 1)))
+    yield from indent(define(vector, "cd", fold("c", "d", 1)))
+    # A lane holds a part of each total.
+    yield from indent(define(vector, "parts", fold("ab", "cd", 2)))
+    bits = t("as_integer", "parts") if is_float else "parts"
+    lanes = [t(f"lane{i}", bits) for i in range(t.lanes)]
+    add, store, place = "_mm_add_epi32", "_mm_storeu_si128", "(__m128i*)sums"
+    if is_float:
+        lanes = [f"_mm_castsi128_ps({lane})" for lane in lanes]
+        add, store, place = "_mm_add_ps", "_mm_storeu_ps", "sums"
+    total = functools.reduce(lambda a, b: f"{add}({a}, {b})", lanes)
+    yield f"  {store}({place}, {total});"
     yield "}"
 
 
@@ -117,8 +149,13 @@ def _multiply_function(kernel: GemvKernel) -> Iterator[str]:
     yield f"    weight += {kernel.group_size * kernel.lanes};"
     yield "  }"
     scalar = "float" if kernel.is_float else "uint32_t"
-    for f in filters:
-        yield f"  (({scalar}*)sums)[{f}] = total(sum{f});"
+    for first in range(0, kernel.group_size, 4):
+        some = [f"sum{f}" for f in filters[first : first + 4]]
+        if len(some) == 4:
+            yield f"  totals({', '.join(some)}, ({scalar}*)sums + {first});"
+            continue
+        for f, total in enumerate(some):
+            yield f"  (({scalar}*)sums)[{f}] = total({total});"
     yield "}"
 
 

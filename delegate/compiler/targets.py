@@ -108,6 +108,7 @@ _AVX2 = {
     "to_float": "_mm256_cvtepi32_ps({0})",
     "floor_to_int": "_mm256_cvtps_epi32(_mm256_floor_ps({0}))",
     "as_float": "_mm256_castsi256_ps({0})",
+    "as_integer": "_mm256_castps_si256({0})",
     "splat_float": "_mm256_set1_ps({0})",
     # {0}, which is positive, with the sign of {1}.
     "copy_sign": "_mm256_or_ps({0}, _mm256_and_ps({1}, _mm256_set1_ps(-0.0f)))",
@@ -198,6 +199,7 @@ _AVX512 = {
     "to_float": "_mm512_cvtepi32_ps({0})",
     "floor_to_int": ("_mm512_cvt_roundps_epi32({0}, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)"),
     "as_float": "_mm512_castsi512_ps({0})",
+    "as_integer": "_mm512_castps_si512({0})",
     "splat_float": "_mm512_set1_ps({0})",
     "copy_sign": (
         "_mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512({0}), "
