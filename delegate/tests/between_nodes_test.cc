@@ -180,56 +180,74 @@ TEST(BetweenNodesTest, AConcatenationBetweenConvolutionsIsTaken) {
   EXPECT_EQ(output[2], 0.0f);
 }
 
-// A PConv2D, a CONV_2D of its output, and a PConv2D of that.
-class SmallConvGraph : public PConv2DGraph {
+// A PConv2D, some CONV_2D behind it that gain too little, and a PConv2D.
+class SmallConvsGraph : public PConv2DGraph {
  public:
-  SmallConvGraph() {
+  explicit SmallConvsGraph(int convs, int side = 4) {
+    const std::vector<int> dims = {1, side, side, 1};
+    for (int i : {input, output}) tensor(i).dims = arrays().Ints(dims);
     const int values = AddConstant<float>(kTfLiteFloat32, {1, 3, 3, 1},
                                           {1, 1, 0, 1, 1, 0, 0, 0, 0});
-    middle = AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
-    small = AddNode(kTfLiteBuiltinConv2d, {output, values}, {middle});
-    node(small).builtin_data = &params;
-    last = AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
-    AddPConv2D({middle, weights}, last);
-    SetOutputs({last});
+    int middle = output;
+    for (int i = 0; i < convs; ++i) {
+      const int before = middle;
+      middle = AddTensor(kTfLiteFloat32, dims);
+      small.push_back(
+          AddNode(kTfLiteBuiltinConv2d, {before, values}, {middle}));
+      node(small.back()).builtin_data = &params;
+    }
+    const int result = AddTensor(kTfLiteFloat32, dims);
+    last = AddPConv2D({middle, weights}, result);
+    SetOutputs({result});
   }
 
-  int middle, small, last;
+  // Whether the small ones are taken. Where not, they say that they gain too
+  // little.
+  bool TakesSmall(int threads = 1) {
+    Options options = TestOptions();
+    options.min_speedup = 1.1;
+    Selection selection;
+    EXPECT_TRUE(SelectNodes(&context(), options, &selection, {}, threads).ok());
+    for (const RefusedNode& refused : selection.refused) {
+      EXPECT_THAT(refused.reason.message(),
+                  HasSubstr("below min_speedup 1.10"));
+    }
+    if (selection.refused.empty()) return true;
+    EXPECT_THAT(selection.nodes, ElementsAre(conv, last));
+    return false;
+  }
+
+  std::vector<int> small;
+  int last;
   TfLiteConvParams params = {kTfLitePaddingSame, 1, 1, kTfLiteActNone, 1, 1};
 };
 
-TEST(BetweenNodesTest, AConvolutionThatGainsTooLittleIsTakenWhereItWouldPart) {
+TEST(BetweenNodesTest, ASmallConvolutionIsTakenWhereItWouldPartTheGraph) {
   if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
-  Options options = TestOptions();
-  options.min_speedup = 1.1;
-  const auto select = [&](SmallConvGraph* graph) {
-    Selection selection;
-    EXPECT_TRUE(SelectNodes(&graph->context(), options, &selection).ok());
-    return selection;
-  };
-  SmallConvGraph between;
-  EXPECT_THAT(select(&between).nodes, ElementsAre(0, between.small, 2));
-  const auto expect_refusal = [&](SmallConvGraph* graph) {
-    const Selection selection = select(graph);
-    EXPECT_THAT(selection.nodes, ElementsAre(0, 2));
-    ASSERT_EQ(selection.refused.size(), 1u);
-    EXPECT_THAT(selection.refused[0].reason.message(),
-                HasSubstr("below min_speedup 1.10"));
-  };
-  SmallConvGraph unread;
-  unread.node(2).inputs->data[0] = unread.output;
-  expect_refusal(&unread);
-  SmallConvGraph behind;  // what the runtime computes
+  EXPECT_TRUE(SmallConvsGraph(1).TakesSmall());
+  SmallConvsGraph unread(1);
+  unread.node(unread.last).inputs->data[0] = unread.output;
+  EXPECT_FALSE(unread.TakesSmall());
+  SmallConvsGraph behind(1);  // what the runtime computes
   const int unknown = behind.AddNode(static_cast<TfLiteBuiltinOperator>(28),
                                      {behind.input}, {behind.output});
-  behind.node(0).outputs->data[0] =
+  behind.node(behind.conv).outputs->data[0] =
       behind.AddTensor(kTfLiteFloat32, {1, 4, 4, 1});
-  behind.SetPlan({unknown, 0, behind.small, 2});
-  expect_refusal(&behind);
+  behind.SetPlan({unknown, behind.conv, behind.small[0], behind.last});
+  EXPECT_FALSE(behind.TakesSmall());
   // Between an input of the graph and a node that is taken.
-  SmallConvGraph first;
-  first.node(first.small).inputs->data[0] = first.input;
-  EXPECT_THAT(select(&first).nodes, ElementsAre(0, first.small, 2));
+  SmallConvsGraph first(1);
+  first.node(first.small[0]).inputs->data[0] = first.input;
+  EXPECT_TRUE(first.TakesSmall());
+}
+
+TEST(BetweenNodesTest, ConvolutionsMayLoseTogetherWhatACutCosts) {
+  if (CpuFeatures() == 0) GTEST_SKIP() << "no kernel runs here";
+  // One of them loses more than half of that on two threads.
+  constexpr int kSide = 105;
+  EXPECT_FALSE(SmallConvsGraph(1, kSide).TakesSmall(1));
+  EXPECT_TRUE(SmallConvsGraph(1, kSide).TakesSmall(2));
+  EXPECT_FALSE(SmallConvsGraph(2, kSide).TakesSmall(2));
 }
 
 TEST(BetweenNodesTest, OtherConcatenationsStayWithTheRuntime) {

@@ -162,8 +162,19 @@ class Selector {
     if (cost.speedup() >= options_.min_speedup) {
       return Take(graph_node.index, name, cost, conv);
     }
-    if (cost.dense + cost.cut < cost.ours) return LittleGain(cost);
+    if (Loss(cost) > CutNanoseconds(cost)) return LittleGain(cost);
     return TakeIfBetween(graph_node.index, name, cost, conv);
+  }
+
+  // Of a convolution between nodes that are taken.
+  static double Loss(const ConvCost& cost) {
+    return std::max(0.0, cost.ours - cost.dense);
+  }
+
+  // What it saves at least that the graph is not cut there: threads do not
+  // always take as long to wake up.
+  double CutNanoseconds(const ConvCost& cost) const {
+    return cost.cut + WakingNanoseconds(threads_) / 4;
   }
 
   Status LittleGain(const ConvCost& cost) const {
@@ -394,7 +405,10 @@ class Selector {
 
   // Takes a node that may lie between others, if it is one.
   void TakeBetween(const GraphNode& graph_node) {
+    const double loss = LossBefore(*graph_node.node);
     if (SelectedNode* conv = FindSmallConv(graph_node.index)) {
+      conv->loss = loss + Loss(conv->cost);
+      if (conv->loss > CutNanoseconds(conv->cost)) return;
       selection_->operators.push_back(std::move(*conv));
       return;
     }
@@ -405,6 +419,7 @@ class Selector {
     selected.node = graph_node.index;
     selected.operator_name = kind->name;
     selected.least_input_rank = kImageRank;
+    selected.loss = loss;
     const Status status = kind->read(*context_, *graph_node.node, &selected);
     if (status.ok()) {
       selection_->operators.push_back(std::move(selected));
@@ -477,6 +492,15 @@ class Selector {
                        [&node](const SelectedNode& taken) {
                          return CountReads(node, taken.output) > 0;
                        });
+  }
+
+  // The largest loss up to an input of the node.
+  double LossBefore(const TfLiteNode& node) const {
+    double loss = 0.0;
+    for (const SelectedNode& taken : selection_->operators) {
+      if (CountReads(node, taken.output) > 0) loss = std::max(loss, taken.loss);
+    }
+    return loss;
   }
 
   bool IsReadByTaken(int tensor) const {
