@@ -4,40 +4,20 @@
 #include <cstring>
 #include <utility>
 
-#include "delegate/core/kernel_names.h"
-#include "delegate/core/output_stage.h"
 #include "delegate/tflite/between_nodes.h"
+#include "delegate/tflite/conv_factory.h"
 #include "delegate/tflite/conv_node.h"
+#include "delegate/tflite/graph.h"
 #include "delegate/tflite/node_tensors.h"
 #include "delegate/tflite/runtime_parts.h"
 
 namespace tf_pconv {
 namespace {
 
-// Stands, in predictions, for a side that is not known yet.
-constexpr int kAssumedSide = 32;
-
-struct GraphNode {
-  int index;
-  const TfLiteNode* node;
-  const TfLiteRegistration* registration;
-};
-
-bool IsDensify(const GraphNode& graph_node) {
-  return graph_node.registration->builtin_code == kTfLiteBuiltinDensify;
-}
-
 bool IsPConv2D(const TfLiteRegistration& registration) {
   return registration.builtin_code == kTfLiteBuiltinCustom &&
          registration.custom_name != nullptr &&
          strcmp(registration.custom_name, "PConv2D") == 0;
-}
-
-// How many of the node's inputs are the tensor.
-int CountReads(const TfLiteNode& node, int tensor) {
-  if (node.inputs == nullptr) return 0;
-  const int* begin = node.inputs->data;
-  return static_cast<int>(std::count(begin, begin + node.inputs->size, tensor));
 }
 
 std::vector<int> Numbers(const TfLiteIntArray* array) {
@@ -49,24 +29,19 @@ bool IsAmong(int tensor, const std::vector<int>& tensors) {
   return std::find(tensors.begin(), tensors.end(), tensor) != tensors.end();
 }
 
-size_t WeightBytes(const ConvNode& conv) {
-  const ConvWeights& weights = conv.description.any_weights();
-  return weights.values() * ElementBytes(weights.type) +
-         conv.weights.kernels.size() * sizeof(GroupKernel);
-}
-
 class Selector {
  public:
   Selector(TfLiteContext* context, const Options& options,
            const TuningTable& tuning, int threads, Selection* selection)
       : context_(context),
         options_(options),
-        tuning_(tuning),
         threads_(threads),
+        convs_(*context, options, tuning, threads),
         selection_(selection) {}
 
   Status Select() {
-    Status status = ReadGraph();
+    Status status = ReadGraph(context_, &nodes_);
+    selection_->graph_nodes = static_cast<int>(nodes_.size());
     for (const GraphNode& graph_node : nodes_) {
       if (status.ok()) status = SelectConv(graph_node);
     }
@@ -83,33 +58,6 @@ class Selector {
   }
 
  private:
-  Status ReadGraph() {
-    TfLiteIntArray* plan = nullptr;
-    if (context_->GetExecutionPlan(context_, &plan) != kTfLiteOk ||
-        plan == nullptr) {
-      return Status::Error("the runtime does not tell its execution plan");
-    }
-    // Copied: the plan belongs to the runtime and changes under us.
-    nodes_.reserve(plan->size);
-    for (int i = 0; i < plan->size; ++i) {
-      nodes_.push_back({plan->data[i], nullptr, nullptr});
-    }
-    for (GraphNode& graph_node : nodes_) {
-      TfLiteNode* node = nullptr;
-      TfLiteRegistration* registration = nullptr;
-      if (context_->GetNodeAndRegistration(context_, graph_node.index, &node,
-                                           &registration) != kTfLiteOk ||
-          node == nullptr || registration == nullptr) {
-        return Status::Error("the runtime does not know its node %d",
-                             graph_node.index);
-      }
-      graph_node.node = node;
-      graph_node.registration = registration;
-    }
-    selection_->graph_nodes = plan->size;
-    return Status();
-  }
-
   Status SelectConv(const GraphNode& graph_node) {
     if (IsPConv2D(*graph_node.registration)) {
       const Status status = TakePConv2D(graph_node);
@@ -144,7 +92,7 @@ class Selector {
     Status status = ReadPConv2D(*context_, *graph_node.node,
                                 graph_node.registration->version, &conv);
     if (status.ok()) {
-      status = Take(graph_node.index, "PConv2D", FindCost(conv), conv);
+      status = Take(graph_node.index, "PConv2D", conv);
     }
     if (status.ok()) selection_->operators.back().is_settled = true;
     return status;
@@ -158,12 +106,12 @@ class Selector {
     ConvNode conv;
     const Status status = read(*context_, *graph_node.node, *weights, &conv);
     if (!status.ok()) return status;
-    const ConvCost cost = FindCost(conv);
+    const ConvCost cost = convs_.FindCost(conv);
     if (cost.speedup() >= options_.min_speedup) {
-      return Take(graph_node.index, name, cost, conv);
+      return Take(graph_node.index, name, conv);
     }
     if (Loss(cost) > CutNanoseconds(cost)) return LittleGain(cost);
-    return TakeIfBetween(graph_node.index, name, cost, conv);
+    return TakeIfBetween(graph_node.index, name, conv);
   }
 
   // Of a convolution between nodes that are taken.
@@ -198,123 +146,21 @@ class Selector {
     return FindTensor(*context_, weights);
   }
 
-  // False where the input has no such dimensions.
-  bool FindInputShape(const ConvNode& conv, ActivationShape* input) const {
-    const TfLiteTensor* tensor = FindTensor(*context_, conv.input);
-    if (!ReadActivationShape(*tensor, conv.least_input_rank, input).ok()) {
-      return false;
-    }
-    const int rank = tensor->dims->size;
-    if (rank > 3 && IsOpen(*tensor, rank - 3)) input->height = kAssumedSide;
-    if (rank > 2 && IsOpen(*tensor, rank - 2)) input->width = kAssumedSide;
-    // Reshaped to the weights' channels: more than a batch of one.
-    if (IsOpen(*tensor, rank - 1)) {
-      input->width = kAssumedSide;
-      input->channels = conv.description.channels();
-    }
-    return true;
-  }
-
-  // What was measured of the convolution, or null. It does not hold for a
-  // kernel that the options name, nor for the reference.
-  const TunedLayer* FindTuned(const ConvNode& conv) const {
-    ActivationShape input;
-    if (options_.kernel[0] != '\0' || !HalvesFitInt32(conv.description) ||
-        !FindInputShape(conv, &input)) {
-      return nullptr;
-    }
-    return tuning_.Find(LayerSignature(conv.description, input, threads_));
-  }
-
-  // What is predicted, with the gain that was measured if there is one.
-  ConvCost FindCost(const ConvNode& conv) const {
-    ActivationShape input;
-    if (!FindInputShape(conv, &input)) return {0.0, 1.0};
-    ConvCost cost = PredictCost(conv.description, input);
-    const TunedLayer* tuned = FindTuned(conv);
-    if (HasMeasuredGain(tuned))
-      cost.dense = tuned->gain * (cost.ours + cost.cut);
-    return cost;
-  }
-
-  static bool HasMeasuredGain(const TunedLayer* tuned) {
-    return tuned != nullptr && tuned->gain > 0;
-  }
-
-  Status Take(int node, const char* name, const ConvCost& cost,
-              const ConvNode& conv) {
+  Status Take(int node, const char* name, const ConvNode& conv) {
     SelectedNode selected;
-    const Status status = Make(node, name, cost, conv, &selected);
+    const Status status = convs_.Make(node, name, conv, &selected);
     if (status.ok()) selection_->operators.push_back(std::move(selected));
     return status;
   }
 
   // Leaves it to SelectBetween.
-  Status TakeIfBetween(int node, const char* name, const ConvCost& cost,
-                       const ConvNode& conv) {
+  Status TakeIfBetween(int node, const char* name, const ConvNode& conv) {
     SelectedNode selected;
-    const Status status = Make(node, name, cost, conv, &selected);
+    const Status status = convs_.Make(node, name, conv, &selected);
     selected.wants_reader = true;
     selected.is_settled = false;
     if (status.ok()) small_convs_.push_back(std::move(selected));
     return status;
-  }
-
-  Status Make(int node, const char* name, const ConvCost& cost,
-              const ConvNode& conv, SelectedNode* made) const {
-    SelectedNode& selected = *made;
-    selected.node = node;
-    selected.operator_name = name;
-    selected.inputs = {conv.input};
-    selected.output = conv.output;
-    selected.least_input_rank = conv.least_input_rank;
-    selected.flattens = conv.flattens;
-    selected.type = conv.description.type();
-    selected.weight_bytes = WeightBytes(conv);
-    selected.cost = cost;
-    selected.is_settled = HasMeasuredGain(FindTuned(conv));
-    Status status;
-    selected.op = Create(node, conv, &status);
-    if (selected.op == nullptr) return status;
-    // Settles the kernel's tile, which the log names. A shape that does not fit
-    // is an error when it is run.
-    ActivationShape input;
-    if (ReadActivationShape(*FindTensor(*context_, conv.input),
-                            conv.least_input_rank, &input)
-            .ok()) {
-      static_cast<void>(selected.op->Resize({input}));
-    }
-    return Status();
-  }
-
-  std::unique_ptr<PatternConv> Create(int node, const ConvNode& conv,
-                                      Status* status) const {
-    if (options_.log_level >= LogLevel::kVerbose) LogLayer(node, conv);
-    PatternConvOptions conv_options;
-    conv_options.kernel = options_.kernel;
-    if (const TunedLayer* tuned = FindTuned(conv)) {
-      conv_options.tuning = tuned->choices();
-      auto created =
-          PatternConv::Create(conv.description, conv_options, status);
-      if (created != nullptr) return created;
-      // The file was written for kernels that this library does not have.
-      if (options_.log_level >= LogLevel::kInfo) {
-        Log("node %d ignores its tuning, tune it again: %s", node,
-            status->message());
-      }
-      conv_options.tuning = {};
-    }
-    return PatternConv::Create(conv.description, conv_options, status);
-  }
-
-  // What tuners need to know.
-  void LogLayer(int node, const ConvNode& conv) const {
-    ActivationShape input;
-    if (!FindInputShape(conv, &input)) return;
-    char kernels[3000];
-    ListKernels(conv.description, kernels, sizeof(kernels));
-    Log("node %d is layer %s and can run %s", node,
-        LayerSignature(conv.description, input, threads_).text, kernels);
   }
 
   // Takes what lies between convolutions that are taken, behind them, or
@@ -545,8 +391,8 @@ class Selector {
 
   TfLiteContext* const context_;
   const Options& options_;
-  const TuningTable& tuning_;
   const int threads_;
+  const ConvFactory convs_;
   Selection* const selection_;
   std::vector<GraphNode> nodes_;
   // Convolutions that gain too little alone, but would cost more if they parted
