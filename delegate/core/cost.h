@@ -1,6 +1,8 @@
 #ifndef TF_PCONV_DELEGATE_CORE_COST_H_
 #define TF_PCONV_DELEGATE_CORE_COST_H_
 
+#include <limits>
+
 namespace tf_pconv {
 
 // Nanoseconds that a convolution is expected to take on one core. Their ratio
@@ -16,13 +18,17 @@ struct ConvCost {
   double speedup() const { return dense / (ours + cut); }
 };
 
-// Where no kernel can run, the reference is slower than any dense convolution;
-// only the ratio is known.
-inline constexpr ConvCost kReferenceCost = {1.0, 10.0};
+// Where no kernel can run: the reference is slower than any dense convolution.
+inline constexpr ConvCost kReferenceCost = {
+    1.0, std::numeric_limits<double>::infinity()};
 
-// What several threads spend on waking up, theirs and then the runtime's, where
-// a part of the graph runs in the delegate; in the time of one thread.
+// What several threads spend on waking up, theirs and then the runtime's, and
+// on waiting for processors that the others still hold, where a part of the
+// graph runs in the delegate; in the time of one thread.
 double WakingNanoseconds(int threads);
+
+// The least of that: threads do not always take as long.
+double LeastWakingNanoseconds(int threads);
 
 }  // namespace tf_pconv
 

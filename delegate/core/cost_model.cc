@@ -174,7 +174,7 @@ ConvCost PredictOn(uint32_t features, const ConvDescription& description,
   Geometry geometry;
   if (!CheckDescription(description).ok() ||
       !ComputeGeometry(WindowsOf(description), input, &geometry).ok()) {
-    return {1.0, std::numeric_limits<double>::infinity()};
+    return kReferenceCost;
   }
   if (!HalvesFitInt32(description)) return kReferenceCost;
   return CostOn(features, description, geometry);
@@ -195,6 +195,11 @@ ConvCost PredictCost(const ConvDescription& description,
 
 double WakingNanoseconds(int threads) {
   return threads == 1 ? 0.0 : threads * kWakeNanoseconds;
+}
+
+double LeastWakingNanoseconds(int threads) {
+  // As where threads that sleep wake up, and hold no processor.
+  return WakingNanoseconds(threads) / 4;
 }
 
 double PredictLeastSpeedup(const ConvDescription& description,

@@ -208,8 +208,9 @@ Status CheckDescription(const ConvDescription& description) {
                     (description.depthwise != nullptr) +
                     (description.stem != nullptr);
   if (kinds != 1) {
-    return Status::Error("the convolution has %s",
-                         kinds == 0 ? "no weights" : "weights of two kinds");
+    return Status::Error(
+        "the convolution has %s",
+        kinds == 0 ? "no weights" : "weights of several kinds");
   }
   Status status = CheckStrides(description);
   if (!status.ok()) return status;

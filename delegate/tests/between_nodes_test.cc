@@ -180,10 +180,11 @@ TEST(BetweenNodesTest, AConcatenationBetweenConvolutionsIsTaken) {
   EXPECT_EQ(output[2], 0.0f);
 }
 
-// A PConv2D, some CONV_2D behind it that gain too little, and a PConv2D.
+// A PConv2D, some convolutions behind it that gain too little, and a PConv2D.
 class SmallConvsGraph : public PConv2DGraph {
  public:
-  explicit SmallConvsGraph(int convs, int side = 4) {
+  explicit SmallConvsGraph(int convs, int side = 4,
+                           TfLiteBuiltinOperator code = kTfLiteBuiltinConv2d) {
     const std::vector<int> dims = {1, side, side, 1};
     for (int i : {input, output}) tensor(i).dims = arrays().Ints(dims);
     const int values = AddConstant<float>(kTfLiteFloat32, {1, 3, 3, 1},
@@ -192,9 +193,10 @@ class SmallConvsGraph : public PConv2DGraph {
     for (int i = 0; i < convs; ++i) {
       const int before = middle;
       middle = AddTensor(kTfLiteFloat32, dims);
-      small.push_back(
-          AddNode(kTfLiteBuiltinConv2d, {before, values}, {middle}));
-      node(small.back()).builtin_data = &params;
+      small.push_back(AddNode(code, {before, values}, {middle}));
+      void* depthwise = &depthwise_params;
+      node(small.back()).builtin_data =
+          code == kTfLiteBuiltinConv2d ? &params : depthwise;
     }
     const int result = AddTensor(kTfLiteFloat32, dims);
     last = AddPConv2D({middle, weights}, result);
@@ -220,6 +222,8 @@ class SmallConvsGraph : public PConv2DGraph {
   std::vector<int> small;
   int last;
   TfLiteConvParams params = {kTfLitePaddingSame, 1, 1, kTfLiteActNone, 1, 1};
+  TfLiteDepthwiseConvParams depthwise_params = {kTfLitePaddingSame, 1, 1, 1,
+                                                kTfLiteActNone,     1, 1};
 };
 
 TEST(BetweenNodesTest, ASmallConvolutionIsTakenWhereItWouldPartTheGraph) {
@@ -248,6 +252,27 @@ TEST(BetweenNodesTest, ConvolutionsMayLoseTogetherWhatACutCosts) {
   EXPECT_FALSE(SmallConvsGraph(1, kSide).TakesSmall(1));
   EXPECT_TRUE(SmallConvsGraph(1, kSide).TakesSmall(2));
   EXPECT_FALSE(SmallConvsGraph(2, kSide).TakesSmall(2));
+  // The same between an input of the graph and a node that is taken.
+  for (int convs : {1, 2}) {
+    SmallConvsGraph first(convs, kSide);
+    first.node(first.small[0]).inputs->data[0] = first.input;
+    EXPECT_EQ(first.TakesSmall(2), convs == 1);
+  }
+}
+
+TEST(BetweenNodesTest, WhatNoKernelComputesIsNoSmallConvolution) {
+  for (int threads : {1, 2}) {
+    // Of one channel.
+    SmallConvsGraph graph(1, 4, kTfLiteBuiltinDepthwiseConv2d);
+    Options options = TestOptions();
+    options.min_speedup = 1.1;
+    Selection selection;
+    ASSERT_TRUE(
+        SelectNodes(&graph.context(), options, &selection, {}, threads).ok());
+    EXPECT_THAT(selection.nodes, ElementsAre(graph.conv, graph.last));
+    ASSERT_EQ(selection.refused.size(), 1u);
+    EXPECT_THAT(selection.refused[0].reason.message(), HasSubstr("no kernel"));
+  }
 }
 
 TEST(BetweenNodesTest, OtherConcatenationsStayWithTheRuntime) {

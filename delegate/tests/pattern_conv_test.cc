@@ -170,7 +170,7 @@ TEST(DepthwiseTest, MalformedDescriptionsAreRefused) {
        [](DepthwiseWeights* w, ConvDescription*) { w->scales[3] = 0; }},
       {"stride 3x1",
        [](DepthwiseWeights*, ConvDescription* d) { d->stride_height = 3; }},
-      {"weights of two kinds",
+      {"weights of several kinds",
        [&](DepthwiseWeights*, ConvDescription* d) { d->weights = &patterns; }},
   };
   for (const Case& malformed : cases) {
@@ -207,7 +207,7 @@ TEST(StemTest, MalformedDescriptionsAreRefused) {
        [](StemWeights*, ConvDescription* d) { d->stride_height = 33; }},
       {"stride 1x0",
        [](StemWeights*, ConvDescription* d) { d->stride_width = 0; }},
-      {"weights of two kinds",
+      {"weights of several kinds",
        [&](StemWeights*, ConvDescription* d) { d->depthwise = &depthwise; }},
   };
   for (const Case& malformed : cases) {

@@ -16,8 +16,8 @@ namespace {
 constexpr int kWidth = 100;
 constexpr size_t kRowBytes = 10000;
 
-// An operator whose windows are three rows high where it halves its input, and
-// else one or three, or all rows: then its output is one row. Where a second
+// An operator whose windows are one or three rows high and may skip rows, or
+// reach over all rows: then its output is one row. Where a second
 // input has one row, all rows of the output depend on that.
 class WindowOperator : public Operator {
  public:
@@ -259,6 +259,7 @@ TEST(ScheduleTest, BranchesKeepWhatTheirSlowestReaderNeeds) {
 }
 
 TEST(ScheduleTest, AnyGraphIsSound) {
+  int waves = 0;
   for (uint32_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
@@ -282,13 +283,35 @@ TEST(ScheduleTest, AnyGraphIsSound) {
       const int window = uniform(0, 4) == 0   ? WindowOperator::kAllRows
                          : uniform(0, 2) == 0 ? 1
                                               : 3;
-      graph.Add(producers, window, uniform(0, 3) == 0 ? 2 : 1, uniform(1, 2));
+      graph.Add(producers, window, uniform(0, 3) == 0 ? uniform(2, 4) : 1,
+                uniform(1, 4));
       graph.step(step).weight_bytes = uniform(0, 20) * kRowBytes;
       graph.step(step).leaves_region = uniform(0, 5) == 0;
     }
-    ExpectSound(graph,
-                PlanSchedule(graph.steps(), {1, uniform(1, 300) * kRowBytes}));
+    const Schedule schedule = PlanSchedule(
+        graph.steps(), {uniform(1, 3), uniform(1, 300) * kRowBytes});
+    ExpectSound(graph, schedule);
     if (HasFailure()) return;
+    waves += static_cast<int>(schedule.passes.size()) > steps;
+  }
+  EXPECT_GT(waves, 20);  // of the graphs are computed a few rows in turn
+}
+
+// Nor through all groups of many steps.
+TEST(ScheduleTest, ManyLightStepsArePlannedInTime) {
+  constexpr int kSteps = 200;
+  for (int cache_rows : {50, 100, 200, 1000, 10000}) {
+    SCOPED_TRACE(cache_rows);
+    Graph graph(201);
+    int last = graph.Add({Step::kOfRuntime}, 3);
+    while (static_cast<int>(graph.steps().size()) < kSteps) {
+      last = graph.Add({graph.Add({last}, 3), last}, 1);
+    }
+    graph.step(last).leaves_region = true;
+    const Schedule schedule =
+        PlanSchedule(graph.steps(), {1, cache_rows * kRowBytes});
+    ExpectSound(graph, schedule);
+    EXPECT_LT(graph.asked(), 200000 * kSteps);
   }
 }
 

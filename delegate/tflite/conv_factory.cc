@@ -1,5 +1,6 @@
 #include "delegate/tflite/conv_factory.h"
 
+#include <cmath>
 #include <cstddef>
 
 #include "delegate/core/kernel_names.h"
@@ -34,10 +35,12 @@ ConvFactory::ConvFactory(const TfLiteContext& context, const Options& options,
 
 ConvCost ConvFactory::FindCost(const ConvNode& conv) const {
   ActivationShape input;
-  if (!FindInputShape(conv, &input)) return {0.0, 1.0};
+  if (!FindInputShape(conv, &input)) return kReferenceCost;
   ConvCost cost = PredictCost(conv.description, input);
   const TunedLayer* tuned = FindTuned(conv);
-  if (HasMeasuredGain(tuned)) cost.dense = tuned->gain * (cost.ours + cost.cut);
+  if (HasMeasuredGain(tuned) && std::isfinite(cost.ours)) {
+    cost.dense = tuned->gain * (cost.ours + cost.cut);
+  }
   return cost;
 }
 

@@ -1,6 +1,7 @@
 #include "delegate/tflite/partition.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -119,13 +120,17 @@ class Selector {
     return std::max(0.0, cost.ours - cost.dense);
   }
 
-  // What it saves at least that the graph is not cut there: threads do not
-  // always take as long to wake up.
+  // What it saves at least that the graph is not cut there.
   double CutNanoseconds(const ConvCost& cost) const {
-    return cost.cut + WakingNanoseconds(threads_) / 4;
+    return cost.cut + LeastWakingNanoseconds(threads_);
   }
 
   Status LittleGain(const ConvCost& cost) const {
+    if (!std::isfinite(cost.ours)) {
+      return Status::Error(
+          "it could be taken, but no kernel can compute it on "
+          "this processor");
+    }
     return Status::Error(
         "it could be taken, but the predicted gain of %.2f is below "
         "min_speedup %.2f",
@@ -168,7 +173,8 @@ class Selector {
   // runtime's, but would part them. So would small convolutions.
   void SelectBetween() {
     for (const GraphNode& graph_node : nodes_) {
-      if (ReadsTaken(*graph_node.node)) TakeBetween(graph_node);
+      const TfLiteNode& node = *graph_node.node;
+      if (ReadsTaken(node)) TakeBetween(graph_node, LossBefore(node));
     }
     SelectFirst();
     for (const SelectedNode& conv : small_convs_) {
@@ -197,12 +203,41 @@ class Selector {
       computed.insert(computed.end(), outputs.begin(), outputs.end());
     }
     for (size_t i = first.size(); i-- > 0;) {
-      if (!IsReadByTaken(TensorAt(first[i]->node->outputs, 0))) continue;
-      TakeBetween(*first[i]);
+      const int output = TensorAt(first[i]->node->outputs, 0);
+      if (!IsReadByTaken(output)) continue;
+      TakeBetween(*first[i], LossBehind(output));
       if (IsTakenOperator(first[i]->index)) {
         selection_->operators.back().wants_reader = true;
       }
     }
+    // A chain that was not taken up to the inputs parts the graph all the same.
+    for (const GraphNode* graph_node : first) {
+      const bool is_severed =
+          std::any_of(first.begin(), first.end(), [&](const GraphNode* other) {
+            const int output = TensorAt(other->node->outputs, 0);
+            return !IsTakenOperator(other->index) &&
+                   CountReads(*graph_node->node, output) > 0;
+          });
+      if (is_severed) DropNode(graph_node->index);
+    }
+  }
+
+  void DropNode(int node) {
+    for (size_t i = selection_->operators.size(); i-- > 0;) {
+      if (selection_->operators[i].node != node) continue;
+      Drop(i, "the runtime computes what it reads");
+    }
+  }
+
+  // `reason` is that of what is no convolution.
+  void Drop(size_t index, const char* reason) {
+    std::vector<SelectedNode>& operators = selection_->operators;
+    const SelectedNode& dropped = operators[index];
+    selection_->refused.push_back({dropped.node, dropped.operator_name,
+                                   dropped.weight_bytes > 0
+                                       ? LittleGain(dropped.cost)
+                                       : Status::Error("%s", reason)});
+    operators.erase(operators.begin() + index);
   }
 
   bool MayLieBetween(const GraphNode& graph_node) {
@@ -235,23 +270,16 @@ class Selector {
 
   // What leaves the region should be smaller than what came in.
   void DropUnread() {
-    std::vector<SelectedNode>& operators = selection_->operators;
-    for (size_t i = operators.size(); i-- > 0;) {
-      if (!operators[i].wants_reader || IsReadByTaken(operators[i].output)) {
-        continue;
-      }
-      selection_->refused.push_back(
-          {operators[i].node, operators[i].operator_name,
-           operators[i].weight_bytes > 0
-               ? LittleGain(operators[i].cost)
-               : Status::Error("no node that is taken reads it")});
-      operators.erase(operators.begin() + i);
+    for (size_t i = selection_->operators.size(); i-- > 0;) {
+      const SelectedNode& selected = selection_->operators[i];
+      if (!selected.wants_reader || IsReadByTaken(selected.output)) continue;
+      Drop(i, "no node that is taken reads it");
     }
   }
 
-  // Takes a node that may lie between others, if it is one.
-  void TakeBetween(const GraphNode& graph_node) {
-    const double loss = LossBefore(*graph_node.node);
+  // Takes a node that may lie between others, if it is one; `loss` is that of
+  // its neighbours.
+  void TakeBetween(const GraphNode& graph_node, double loss) {
     if (SelectedNode* conv = FindSmallConv(graph_node.index)) {
       conv->loss = loss + Loss(conv->cost);
       if (conv->loss > CutNanoseconds(conv->cost)) return;
@@ -345,6 +373,15 @@ class Selector {
     double loss = 0.0;
     for (const SelectedNode& taken : selection_->operators) {
       if (CountReads(node, taken.output) > 0) loss = std::max(loss, taken.loss);
+    }
+    return loss;
+  }
+
+  // The largest loss from a reader of the tensor on.
+  double LossBehind(int tensor) const {
+    double loss = 0.0;
+    for (const SelectedNode& taken : selection_->operators) {
+      if (IsAmong(tensor, taken.inputs)) loss = std::max(loss, taken.loss);
     }
     return loss;
   }

@@ -14,13 +14,8 @@ struct Prefix {
   int begin;
 };
 
-// Steps that run together; a single one runs as a whole. False where there is
-// no cache for what they would keep in it.
-bool Arrange(int begin, int end, const Workers& workers, Waves* waves) {
-  if (end - begin > 1) return waves->Cut(workers);
-  waves->RunWhole();
-  return true;
-}
+// More of them together save little: only their last output passes the cache.
+constexpr int kMostSteps = 16;
 
 // The best way for each number of steps.
 std::vector<Prefix> FindPrefixes(const std::vector<Step>& steps,
@@ -28,16 +23,20 @@ std::vector<Prefix> FindPrefixes(const std::vector<Step>& steps,
                                  const Workers& workers) {
   std::vector<Prefix> best = {{0, 0}};
   for (int end = 1; end <= static_cast<int>(steps.size()); ++end) {
-    for (int begin = end - 1; begin >= 0; --begin) {
+    const int last = end - 1;
+    Waves alone(steps, last_readers, last, end);
+    alone.RunWhole();
+    best.push_back({best[last].traffic + alone.Traffic(workers), last});
+    bool saves = false;  // anything that lies between the steps
+    for (int begin = last - 1; begin >= std::max(0, end - kMostSteps);
+         --begin) {
+      saves |= LeavesCache(steps[begin], workers);
+      if (!saves) continue;
       Waves waves(steps, last_readers, begin, end);
-      // Nor is there for more of them.
-      if (!Arrange(begin, end, workers, &waves)) break;
+      // Where these do not fit the cache, more of them do not either.
+      if (!waves.Cut(workers)) break;
       const double traffic = best[begin].traffic + waves.Traffic(workers);
-      if (begin == end - 1) {
-        best.push_back({traffic, begin});
-      } else if (traffic < best[end].traffic) {
-        best[end] = {traffic, begin};
-      }
+      if (traffic < best[end].traffic) best[end] = {traffic, begin};
     }
   }
   return best;
@@ -71,7 +70,11 @@ Schedule PlanSchedule(const std::vector<Step>& steps, const Workers& workers) {
   for (auto end = ends.rbegin(); end != ends.rend(); ++end) {
     const int begin = best[*end].begin;
     Waves waves(steps, last_readers, begin, *end);
-    Arrange(begin, *end, workers, &waves);
+    if (begin == *end - 1) {
+      waves.RunWhole();
+    } else {
+      static_cast<void>(waves.Cut(workers));
+    }
     schedule.passes.insert(schedule.passes.end(), waves.passes().begin(),
                            waves.passes().end());
     schedule.rows.insert(schedule.rows.end(), waves.rows().begin(),

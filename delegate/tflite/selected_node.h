@@ -29,8 +29,8 @@ struct SelectedNode {
   bool wants_reader = false;
   // Predicted, or measured by a tuner; of convolutions.
   ConvCost cost = {0.0, 0.0};
-  // What convolutions that do not gain alone lose together up to here, behind
-  // the last one that does; nanoseconds.
+  // What convolutions that do not gain alone lose together, in nanoseconds:
+  // from the last one that does to here, or from here to the first that does.
   double loss = 0.0;
   std::unique_ptr<Operator> op;
 };

@@ -16,6 +16,11 @@ constexpr double kMovedByte = 0.125;
 
 int RoundUp(int value, int unit) { return (value + unit - 1) / unit * unit; }
 
+double OutputBytes(const Step& step) {
+  const ActivationShape shape = step.op->output_shape();
+  return double(shape.batch) * shape.height * step.output_row_bytes;
+}
+
 bool Reads(const Step& reader, int step) {
   return std::find(reader.producers.begin(), reader.producers.end(), step) !=
          reader.producers.end();
@@ -46,6 +51,10 @@ std::vector<int> LastReaders(const std::vector<Step>& steps) {
   return readers;
 }
 
+bool LeavesCache(const Step& step, const Workers& workers) {
+  return OutputBytes(step) > workers.cache_bytes / 2;
+}
+
 Waves::Waves(const std::vector<Step>& steps,
              const std::vector<int>& last_readers, int begin, int end)
     : steps_(&steps), last_readers_(&last_readers), begin_(begin), end_(end) {}
@@ -62,7 +71,7 @@ bool Waves::Cut(const Workers& workers) {
     rows = RoundUp((shape.height + waves - 1) / waves, last.op->row_unit());
     // Of a tall image, most numbers of waves give the same rows as the one
     // before, and simulating them takes long.
-    if (rows == last_rows) continue;
+    if (rows == last_rows || rows >= shape.height) continue;
     if (rows * shape.width < kLeastPixels * workers.threads) return false;
     Simulate(rows);
     if (Footprint() <= workers.cache_bytes) return true;
@@ -82,11 +91,8 @@ double Waves::Traffic(const Workers& workers) const {
     rows = {pass.kept_row, pass.rows.end};
   }
   for (int step = begin_; step < end_; ++step) {
-    if (!IsWhole(step)) continue;
-    const double output = double(At(step).op->output_shape().batch) *
-                          Height(step) * At(step).output_row_bytes;
-    // Its reader finds smaller ones in cache.
-    if (output > workers.cache_bytes / 2) bytes += 2 * output;
+    if (!IsWhole(step) || !LeavesCache(At(step), workers)) continue;
+    bytes += 2 * OutputBytes(At(step));
   }
   return bytes;
 }

@@ -11,6 +11,10 @@ namespace tf_pconv {
 // For each step the last that reads it; itself where none does.
 std::vector<int> LastReaders(const std::vector<Step>& steps);
 
+// Whether the output of a step that runs as a whole has left the cache when its
+// first reader comes.
+bool LeavesCache(const Step& step, const Workers& workers);
+
 // Consecutive steps that compute a few rows in turn: a wave of the last step's
 // rows draws those rows of the others that it depends on.
 class Waves {

@@ -45,7 +45,8 @@ constexpr Rates kRates[] = {
 
 constexpr int kDenseFilters = 64;
 
-// An output of the narrowest of several blocks costs this much more.
+// An output of the third block, which only kernels of AVX-512 have, costs this
+// much more.
 constexpr double kNarrow = 0.25;
 
 // A node of the delegate costs this much more than one of XNNPACK.
