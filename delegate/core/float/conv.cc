@@ -35,6 +35,13 @@ class FloatConv : public TiledFloatConv {
     return status;
   }
 
+  // The rows of a band: those of fewer fill no tile of a narrow strip.
+  int row_unit() const override {
+    if (!is_packed()) return 1;
+    const int lanes = tiling().band_tiles * tiling().kernel->pixels;
+    return std::max(1, lanes / tiling().pitch);
+  }
+
  protected:
   int64_t TilesOf(RowRange rows) const override {
     return int64_t{geometry().output.batch} * tiling().strips *
