@@ -44,8 +44,8 @@ ConvCost ConvFactory::FindCost(const ConvNode& conv) const {
   return cost;
 }
 
-Status ConvFactory::Make(int node, const char* name, const ConvNode& conv,
-                         SelectedNode* made) const {
+Status ConvFactory::Make(int node, const char* name, const ConvCost& cost,
+                         const ConvNode& conv, SelectedNode* made) const {
   made->node = node;
   made->operator_name = name;
   made->inputs = {conv.input};
@@ -54,7 +54,7 @@ Status ConvFactory::Make(int node, const char* name, const ConvNode& conv,
   made->flattens = conv.flattens;
   made->type = conv.description.type();
   made->weight_bytes = WeightBytes(conv);
-  made->cost = FindCost(conv);
+  made->cost = cost;
   made->is_settled = HasMeasuredGain(FindTuned(conv));
   Status status;
   made->op = Create(node, conv, &status);

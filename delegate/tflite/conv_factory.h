@@ -26,8 +26,8 @@ class ConvFactory {
   ConvCost FindCost(const ConvNode& conv) const;
 
   // Packs the weights for this processor.
-  Status Make(int node, const char* name, const ConvNode& conv,
-              SelectedNode* made) const;
+  Status Make(int node, const char* name, const ConvCost& cost,
+              const ConvNode& conv, SelectedNode* made) const;
 
  private:
   bool FindInputShape(const ConvNode& conv, ActivationShape* input) const;

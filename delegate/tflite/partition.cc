@@ -93,7 +93,7 @@ class Selector {
     Status status = ReadPConv2D(*context_, *graph_node.node,
                                 graph_node.registration->version, &conv);
     if (status.ok()) {
-      status = Take(graph_node.index, "PConv2D", conv);
+      status = Take(graph_node.index, "PConv2D", convs_.FindCost(conv), conv);
     }
     if (status.ok()) selection_->operators.back().is_settled = true;
     return status;
@@ -109,10 +109,10 @@ class Selector {
     if (!status.ok()) return status;
     const ConvCost cost = convs_.FindCost(conv);
     if (cost.speedup() >= options_.min_speedup) {
-      return Take(graph_node.index, name, conv);
+      return Take(graph_node.index, name, cost, conv);
     }
     if (Loss(cost) > CutNanoseconds(cost)) return LittleGain(cost);
-    return TakeIfBetween(graph_node.index, name, conv);
+    return TakeIfBetween(graph_node.index, name, cost, conv);
   }
 
   // Of a convolution between nodes that are taken.
@@ -151,17 +151,19 @@ class Selector {
     return FindTensor(*context_, weights);
   }
 
-  Status Take(int node, const char* name, const ConvNode& conv) {
+  Status Take(int node, const char* name, const ConvCost& cost,
+              const ConvNode& conv) {
     SelectedNode selected;
-    const Status status = convs_.Make(node, name, conv, &selected);
+    const Status status = convs_.Make(node, name, cost, conv, &selected);
     if (status.ok()) selection_->operators.push_back(std::move(selected));
     return status;
   }
 
   // Leaves it to SelectBetween.
-  Status TakeIfBetween(int node, const char* name, const ConvNode& conv) {
+  Status TakeIfBetween(int node, const char* name, const ConvCost& cost,
+                       const ConvNode& conv) {
     SelectedNode selected;
-    const Status status = convs_.Make(node, name, conv, &selected);
+    const Status status = convs_.Make(node, name, cost, conv, &selected);
     selected.wants_reader = true;
     selected.is_settled = false;
     if (status.ok()) small_convs_.push_back(std::move(selected));
@@ -259,9 +261,7 @@ class Selector {
     std::vector<SelectedNode> sorted;
     for (const GraphNode& graph_node : nodes_) {
       for (SelectedNode& selected : selection_->operators) {
-        if (selected.node != graph_node.index || selected.op == nullptr) {
-          continue;
-        }
+        if (selected.node != graph_node.index) continue;
         sorted.push_back(std::move(selected));
       }
     }
