@@ -18,6 +18,12 @@ DELEGATED = re.compile(
     r"^tf_pconv: (\d+) of (\d+) nodes delegated, (\d+) partitions$", re.MULTILINE
 )
 
+
+def delegated(capfd):
+    """Nodes delegated, nodes, partitions; of the last graph that the delegate has seen."""
+    return tuple(map(int, DELEGATED.findall(capfd.readouterr().err)[-1]))
+
+
 # Both interpreters that a user of TensorFlow 2.21 has.
 INTERPRETERS = {
     "ai_edge_litert": (litert.Interpreter, litert.OpResolverType),

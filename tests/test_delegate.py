@@ -12,6 +12,7 @@ from delegated_models import (
     Conv,
     assert_agrees,
     convert,
+    delegated,
     joined,
     open_delegated,
     open_reference,
@@ -29,11 +30,6 @@ from tf_pconv.lite.convolutions import Graph
 from tf_pconv.lite.flatbuffer import parse
 
 FORMATS = ["dense", "sparse", "fkw"]
-
-
-def delegated(capfd):
-    """Nodes delegated, nodes, partitions; of the last graph that the delegate has seen."""
-    return tuple(int(number) for number in DELEGATED.findall(capfd.readouterr().err)[-1])
 
 
 @pytest.mark.parametrize("interpreter", INTERPRETERS)

@@ -9,6 +9,7 @@ from delegated_models import (
     Conv,
     assert_agrees,
     convert,
+    delegated,
     open_delegated,
     open_reference,
     pattern_kernel,
@@ -18,11 +19,6 @@ from delegated_models import (
 from keras import layers
 
 CHANNELS = 64
-
-
-def delegated(capfd):
-    """Nodes delegated, nodes, partitions; of the last graph that the delegate has seen."""
-    return tuple(int(number) for number in DELEGATED.findall(capfd.readouterr().err)[-1])
 
 
 def conv(rng, channels=CHANNELS, filters=CHANNELS):

@@ -8,6 +8,7 @@ from delegated_models import (
     Conv,
     assert_agrees,
     convert,
+    delegated,
     open_delegated,
     open_reference,
     pattern_kernel,
@@ -17,11 +18,6 @@ from delegated_models import (
 )
 
 import tf_pconv
-
-
-def delegated(capfd):
-    """Nodes delegated, nodes, partitions; of the last graph that the delegate has seen."""
-    return tuple(map(int, DELEGATED.findall(capfd.readouterr().err)[-1]))
 
 
 def dense_kernel(rng, height, width, channels, filters):

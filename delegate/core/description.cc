@@ -125,10 +125,7 @@ Status CheckDepthwise(const DepthwiseWeights& weights) {
 }
 
 Status CheckStem(const StemWeights& weights) {
-  const auto is_side = [](int side) {
-    return side >= 1 && side <= kStemMostSide;
-  };
-  if (!is_side(weights.kernel_height) || !is_side(weights.kernel_width)) {
+  if (!IsStemSide(weights.kernel_height) || !IsStemSide(weights.kernel_width)) {
     return Status::Error("%dx%d kernels; 1x1 to %dx%d are accepted",
                          weights.kernel_height, weights.kernel_width,
                          kStemMostSide, kStemMostSide);

@@ -25,6 +25,9 @@ struct Int8OutputStage {
   int32_t zero_point = 0;
   int32_t min = -128;  // the activation's range, in outputs
   int32_t max = 127;
+
+  // What kernels add to halves before they halve them.
+  int16_t center() const { return static_cast<int16_t>(2 * zero_point + 1); }
 };
 
 // Outputs of a fused activation in float32.

@@ -189,6 +189,20 @@ TEST(ReferenceTest, Int8EqualsDense) {
   }
 }
 
+// Calls visit(tap, pixel) for the taps of a window that lie in the image.
+template <typename Visit>
+void ForEachTap(const ActivationShape& shape, int side, int top, int left,
+                Visit visit) {
+  for (int tap = 0; tap < side * side; ++tap) {
+    const int row = top + tap / side;
+    const int column = left + tap % side;
+    if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) {
+      continue;
+    }
+    visit(tap, row * shape.width + column);
+  }
+}
+
 // The sum of an output of a depthwise convolution, from TFLite's definition.
 template <typename Value>
 double DepthwiseSum(const std::vector<Value>& weights,
@@ -196,16 +210,10 @@ double DepthwiseSum(const std::vector<Value>& weights,
                     const ActivationShape& shape, double zero_point, int side,
                     int top, int left, int channel) {
   double sum = 0;
-  for (int tap = 0; tap < side * side; ++tap) {
-    const int row = top + tap / side;
-    const int column = left + tap % side;
-    if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) {
-      continue;
-    }
-    const int pixel = row * shape.width + column;
+  ForEachTap(shape, side, top, left, [&](int tap, int pixel) {
     sum += double(weights[tap * shape.channels + channel]) *
            (input[pixel * shape.channels + channel] - zero_point);
-  }
+  });
   return sum;
 }
 
@@ -215,19 +223,13 @@ double StemSum(const std::vector<Value>& weights,
                const std::vector<Value>& input, const ActivationShape& shape,
                double zero_point, int side, int top, int left, int filter) {
   double sum = 0;
-  for (int tap = 0; tap < side * side; ++tap) {
-    const int row = top + tap / side;
-    const int column = left + tap % side;
-    if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) {
-      continue;
-    }
-    const int pixel = row * shape.width + column;
+  ForEachTap(shape, side, top, left, [&](int tap, int pixel) {
     const int weight = filter * side * side + tap;
     for (int channel = 0; channel < shape.channels; ++channel) {
       sum += double(weights[weight * shape.channels + channel]) *
              (input[pixel * shape.channels + channel] - zero_point);
     }
-  }
+  });
   return sum;
 }
 

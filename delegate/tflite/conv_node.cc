@@ -297,10 +297,7 @@ Status CopyWeights(const TfLiteTensor& tensor, DataType type, int filters,
 Status ReadStemWeights(const TfLiteTensor& tensor, DataType type,
                        StemWeights* weights) {
   const int* dims = tensor.dims->data;
-  const auto is_side = [](int side) {
-    return side >= 1 && side <= kStemMostSide;
-  };
-  if (!is_side(dims[1]) || !is_side(dims[2])) {
+  if (!IsStemSide(dims[1]) || !IsStemSide(dims[2])) {
     return Status::Error("kernels are %dx%d; accepted are 1x1 to %dx%d",
                          dims[1], dims[2], kStemMostSide, kStemMostSide);
   }

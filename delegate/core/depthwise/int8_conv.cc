@@ -33,7 +33,7 @@ class Int8DepthwiseConv : public DepthwiseConv<int8_t> {
     args.pixel_bytes = sizes().channels;
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);
-    args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
+    args.center = stage_.center();
     for (const DepthwiseBlock& block : stream_.blocks()) {
       ComputeBlock(block, outputs, &args);
     }

@@ -223,7 +223,7 @@ class Int8Conv : public TiledConv {
     args.outputs = outputs;
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);
-    args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
+    args.center = stage_.center();
     args.first = &pass == &stream_.blocks.front();
     args.last = &pass == &stream_.blocks.back();
     pass.ForEachRun(first_group, groups, [&](size_t begin, int count) {

@@ -139,7 +139,7 @@ class PointwiseConv : public TiledConv {
     args.outputs = outputs;
     args.min = static_cast<int8_t>(stage_.min);
     args.max = static_cast<int8_t>(stage_.max);
-    args.center = static_cast<int16_t>(2 * stage_.zero_point + 1);
+    args.center = stage_.center();
     kernel.multiply(&args);
   }
 

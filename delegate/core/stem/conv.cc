@@ -54,7 +54,7 @@ class Int8Stage {
   void SetRange(StemRowArgs* args) const {
     args->min = static_cast<int8_t>(stage_.min);
     args->max = static_cast<int8_t>(stage_.max);
-    args->center = static_cast<int16_t>(2 * stage_.zero_point + 1);
+    args->center = stage_.center();
   }
 
  private:

@@ -13,6 +13,7 @@ inline constexpr int kStemLeastFilters = 16;
 
 // Rows or columns of a kernel, or from one window to the next.
 inline constexpr int kStemMostSide = 32;
+inline bool IsStemSide(int side) { return side >= 1 && side <= kStemMostSide; }
 
 // The weights of a stem: a dense convolution of few channels, as networks begin
 // with.
